@@ -2,5 +2,7 @@
 //! exactly what was missed, in order, at once.
 
 pub mod client;
+pub mod domain;
 pub mod settings;
+pub mod store;
 pub mod telemetry;

@@ -1,0 +1,548 @@
+//! One game as it stands: who plays, how far it has come, what is retained, who has seen what.
+//!
+//! Every change here has been committed, or will be by the caller before anyone sees it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Epoch, Event, GameId, NewEvent, Payload, Position, Rejection, ReplayTail, Seat, Sequence, SessionId, Timestamp,
+    UserId, event::ALLOCATION,
+};
+
+/// A snapshot of the game's state that its backend vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The state is the one after this event.
+    pub sequence: Sequence,
+    pub state: Payload,
+}
+
+/// One game.
+#[derive(Debug, Clone)]
+pub struct Game {
+    pub id: GameId,
+    pub epoch: Epoch,
+    /// Highest sequence pruned: events at or below it are gone.
+    pub floor: Sequence,
+    /// The named players, in the order of their turns. Empty where the game names none.
+    pub players: Vec<UserId>,
+    /// Whether anyone may join; `None` leaves it to the house's rule.
+    pub open: Option<bool>,
+    pub metadata: Option<Payload>,
+    pub summary: Option<Summary>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Counts the changes of who has a seat, so that a floor worked out before one is never applied after it.
+    pub seats_version: u64,
+    /// In the order of their users' names.
+    seats: Vec<Seat>,
+    tail: ReplayTail,
+}
+
+/// Where a client's replay starts, and what it can count on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatchUp {
+    /// The replay starts after this one.
+    pub from: Sequence,
+    /// Every event after the client's position will be delivered.
+    pub recovered: bool,
+    /// The state at `from` or before it, for a client that cannot get there by events.
+    pub summary: Option<Summary>,
+}
+
+/// What an acknowledgement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// Not above the one before: nothing to do, nothing to answer.
+    Already,
+    /// Kept.
+    Kept,
+}
+
+impl Game {
+    /// Sets up a game that nothing has happened in.
+    #[must_use]
+    pub fn new(id: GameId, now: Timestamp, retention: usize) -> Self {
+        Self {
+            id,
+            epoch: Epoch::generate(),
+            floor: Sequence::ZERO,
+            players: Vec::new(),
+            open: None,
+            metadata: None,
+            summary: None,
+            created_at: now,
+            updated_at: now,
+            seats_version: 0,
+            seats: Vec::new(),
+            tail: ReplayTail::new(Sequence::ZERO, retention),
+        }
+    }
+
+    /// Puts a game together from what a store kept.
+    #[must_use]
+    pub fn with_history(mut self, tail: ReplayTail, mut seats: Vec<Seat>) -> Self {
+        seats.sort_unstable_by(|a, b| a.user_id.cmp(&b.user_id));
+        self.seats = seats;
+        self.tail = tail;
+        self
+    }
+
+    /// Highest recorded sequence.
+    #[must_use]
+    pub fn head(&self) -> Sequence {
+        self.tail.end()
+    }
+
+    /// The recent events.
+    #[must_use]
+    pub fn tail(&self) -> &ReplayTail {
+        &self.tail
+    }
+
+    /// Forgets the oldest recent events until at most `len` are left in memory.
+    pub fn shorten_tail(&mut self, len: usize) {
+        self.tail.shorten_to(len);
+    }
+
+    /// Every seat, revoked ones too.
+    #[must_use]
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// The seat of a user, revoked or not.
+    #[must_use]
+    pub fn seat(&self, user: &UserId) -> Option<&Seat> {
+        self.seats.binary_search_by(|seat| seat.user_id.cmp(user)).ok().map(|index| &self.seats[index])
+    }
+
+    /// The seat of a user, revoked or not.
+    pub fn seat_mut(&mut self, user: &UserId) -> Option<&mut Seat> {
+        self.seats.binary_search_by(|seat| seat.user_id.cmp(user)).ok().map(|index| &mut self.seats[index])
+    }
+
+    /// The seat of a user, unless it was revoked.
+    #[must_use]
+    pub fn live_seat(&self, user: &UserId) -> Option<&Seat> {
+        self.seat(user).filter(|seat| seat.revoked_at.is_none())
+    }
+
+    /// The seat of a session.
+    #[must_use]
+    pub fn seat_of_session(&self, session: SessionId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.session_id == session)
+    }
+
+    /// Takes in a seat, in place of the user's one before.
+    pub fn put_seat(&mut self, seat: Seat) {
+        match self.seats.binary_search_by(|other| other.user_id.cmp(&seat.user_id)) {
+            Ok(index) => self.seats[index] = seat,
+            Err(index) => {
+                // Games have few seats: growing one by one wastes less than doubling does.
+                self.seats.reserve_exact(1);
+                self.seats.insert(index, seat);
+            }
+        }
+    }
+
+    /// Removes seats that hold nothing back and open nothing any more. Returns how many.
+    pub fn forget_absent(&mut self, now: Timestamp, absent_after: Duration) -> usize {
+        let before = self.seats.len();
+        self.seats.retain(|seat| !(seat.is_absent(now, absent_after) && seat.has_expired(now)));
+        before - self.seats.len()
+    }
+
+    /// Whether anyone may join who is not named.
+    #[must_use]
+    pub fn is_open(&self, open_games: bool) -> bool {
+        self.open.unwrap_or(open_games && self.players.is_empty())
+    }
+
+    /// Where a newcomer starts: at the summary where there is one.
+    #[must_use]
+    pub fn entrance(&self) -> Sequence {
+        self.summary.as_ref().map_or(Sequence::ZERO, |summary| summary.sequence)
+    }
+
+    /// How many events a user who acknowledged up to `acknowledged` has not seen.
+    #[must_use]
+    pub fn backlog(&self, acknowledged: Sequence) -> u64 {
+        self.head().count_after(acknowledged)
+    }
+
+    /// Works out where a client's replay starts.
+    ///
+    /// `kept` is what its session acknowledged last, `None` for a newcomer; `said` is what the client claims.
+    #[must_use]
+    pub fn catch_up(&self, kept: Option<Sequence>, said: Option<Position>) -> CatchUp {
+        let base = kept.unwrap_or_else(|| self.entrance());
+        let (position, known) = match said {
+            None => (base, true),
+            Some(said) if said.epoch == Some(self.epoch) && said.after <= self.head() => (base.max(said.after), true),
+            Some(_) => (base, false),
+        };
+        let reachable = position >= self.floor;
+        let from = if reachable { position } else { position.max(self.floor).max(self.entrance()) };
+        // A newcomer has no state of its own yet, nor has a client whose events are gone.
+        let needs_state = !reachable || (kept.is_none() && position == base);
+        CatchUp { from, recovered: known && reachable, summary: self.summary.clone().filter(|_| needs_state) }
+    }
+
+    /// Notes that a user has processed everything up to `sequence`.
+    ///
+    /// # Errors
+    /// `AckAboveHead`: nobody can have processed what was not recorded.
+    pub fn acknowledge(&mut self, user: &UserId, sequence: Sequence) -> Result<Acknowledged, Rejection> {
+        let head = self.head();
+        let Some(seat) = self.seat_mut(user) else { return Err(Rejection::Spectator) };
+        if sequence > head {
+            return Err(Rejection::AckAboveHead { acknowledged: sequence, head });
+        }
+        if sequence <= seat.last_ack {
+            return Ok(Acknowledged::Already);
+        }
+        seat.last_ack = sequence;
+        Ok(Acknowledged::Kept)
+    }
+
+    /// The floor that the players' acknowledgements allow: the lowest of them. Never below the present one.
+    ///
+    /// A user who was away for `absent_after` holds nothing back; with nobody left who counts, the floor stays.
+    #[must_use]
+    pub fn due_floor(&self, now: Timestamp, absent_after: Duration) -> Sequence {
+        let seated = self
+            .seats
+            .iter()
+            .filter(|seat| seat.revoked_at.is_none() && !seat.is_absent(now, absent_after))
+            .map(|seat| seat.last_ack);
+        let awaited = self.created_at.plus(absent_after) > now;
+        let never_came =
+            self.players.iter().filter(|user| awaited && self.seat(user).is_none()).map(|_| self.entrance());
+        seated.chain(never_came).min().unwrap_or(self.floor).clamp(self.floor, self.head())
+    }
+
+    /// When time alone will next change something: a token expires, or an absent user stops to count.
+    #[must_use]
+    pub fn next_deadline(&self, now: Timestamp, absent_after: Duration) -> Option<Timestamp> {
+        let of_seat = |seat: &Seat| [seat.expires_at, seat.last_seen_at.plus(absent_after)];
+        let awaited = self.players.iter().any(|user| self.seat(user).is_none());
+        self.seats
+            .iter()
+            .filter(|seat| !seat.online && seat.revoked_at.is_none())
+            .flat_map(of_seat)
+            .chain(awaited.then(|| self.created_at.plus(absent_after)))
+            .filter(|deadline| *deadline > now)
+            .min()
+    }
+
+    /// Forgets the events up to and with `floor`.
+    pub fn prune(&mut self, floor: Sequence) {
+        self.floor = self.floor.max(floor);
+        self.tail.prune(floor);
+    }
+
+    /// Takes in an event that was committed.
+    pub fn commit(&mut self, event: Arc<Event>) {
+        self.updated_at = self.updated_at.max(event.created_at);
+        self.tail.append(event);
+    }
+
+    /// Checks a summary against the game.
+    ///
+    /// # Errors
+    /// `SummaryOutside`: there is no such event, or it is gone already.
+    pub fn check_summary(&self, sequence: Sequence) -> Result<(), Rejection> {
+        let (floor, head) = (self.floor, self.head());
+        if (floor..=head).contains(&sequence) {
+            Ok(())
+        } else {
+            Err(Rejection::SummaryOutside { sequence, floor, head })
+        }
+    }
+
+    /// Memory that the game takes, in bytes, its key in an index of games included.
+    #[must_use]
+    pub fn accounted_bytes(&self) -> usize {
+        // A node of the LRU list and a slot of its hash table, at the table's average load.
+        const INDEX: usize = 101;
+        let names: usize = self.players.iter().map(|user| user.as_str().len() + size_of::<UserId>() + ALLOCATION).sum();
+        let texts = self.metadata.iter().chain(self.summary.iter().map(|summary| &summary.state));
+        INDEX
+            + size_of::<Self>()
+            + 2 * ALLOCATION
+            + self.id.as_str().len()
+            + names
+            + texts.map(|text| text.as_str().len() + ALLOCATION).sum::<usize>()
+            + self.seats.iter().map(Seat::accounted_bytes).sum::<usize>()
+            + self.tail.accounted_bytes()
+    }
+}
+
+/// Events that were found fit to be recorded, and the game as it will be once they are.
+///
+/// Nothing of it counts before it is committed.
+#[derive(Debug)]
+pub struct Draft {
+    first_expected: Sequence,
+    events: Vec<Arc<Event>>,
+}
+
+/// What the rules say to one request to record.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// To be recorded: one entry an event asked for, some of which may be repeats.
+    Record(Vec<Arc<Event>>),
+    /// Every event of it was recorded before.
+    Repeat(Vec<Arc<Event>>),
+    /// An event of it repeats one that waits in this very draft: to be asked again once that is committed.
+    AfterThis,
+    /// Not allowed.
+    Refused(Rejection),
+}
+
+impl Draft {
+    /// Starts from the game as it is committed.
+    #[must_use]
+    pub fn of(game: &Game) -> Self {
+        Self { first_expected: game.head(), events: Vec::new() }
+    }
+
+    /// The head that the events build on.
+    #[must_use]
+    pub fn expected_head(&self) -> Sequence {
+        self.first_expected
+    }
+
+    /// The events to commit, in order.
+    #[must_use]
+    pub fn events(&self) -> &[Arc<Event>] {
+        &self.events
+    }
+
+    fn head(&self) -> Sequence {
+        self.events.last().map_or(self.first_expected, |event| event.sequence)
+    }
+
+    /// Decides on a request: all of its events or none, in their order.
+    ///
+    /// `originals` are events that the game no longer has in memory, but the store found to be repeated.
+    pub fn consider(&mut self, game: &Game, originals: &[Arc<Event>], request: &[NewEvent], now: Timestamp) -> Verdict {
+        let mut answers = Vec::with_capacity(request.len());
+        let drafted = self.events.len();
+        for event in request {
+            if let Some(original) = recorded_before(game, originals, event) {
+                answers.push(Arc::clone(original));
+                continue;
+            }
+            match self.events.iter().position(|other| is_repeat(other, event)) {
+                // The request names a ref twice: one event, two answers.
+                Some(index) if index >= drafted => answers.push(Arc::clone(&self.events[index])),
+                Some(_) => {
+                    self.events.truncate(drafted);
+                    return Verdict::AfterThis;
+                }
+                None => match self.append(event, now) {
+                    Ok(event) => answers.push(event),
+                    Err(rejection) => {
+                        self.events.truncate(drafted);
+                        return Verdict::Refused(rejection);
+                    }
+                },
+            }
+        }
+        if self.events.len() == drafted { Verdict::Repeat(answers) } else { Verdict::Record(answers) }
+    }
+
+    fn append(&mut self, event: &NewEvent, now: Timestamp) -> Result<Arc<Event>, Rejection> {
+        let head = self.head();
+        if let Some(expected) = event.expect.filter(|expected| *expected != head) {
+            return Err(Rejection::Conflict { expected, head });
+        }
+        let event = Arc::new(event.clone().at(head.next(), now));
+        self.events.push(Arc::clone(&event));
+        Ok(event)
+    }
+}
+
+fn is_repeat(recorded: &Event, asked: &NewEvent) -> bool {
+    asked.client_ref.is_some() && recorded.client_ref == asked.client_ref && recorded.user_id == asked.user_id
+}
+
+fn recorded_before<'a>(game: &'a Game, originals: &'a [Arc<Event>], asked: &NewEvent) -> Option<&'a Arc<Event>> {
+    let in_memory = game.tail.find(asked.user_id.as_ref(), asked.client_ref.as_ref()?);
+    in_memory.or_else(|| originals.iter().find(|original| is_repeat(original, asked)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EventRef, EventType};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+    const DAY: Duration = Duration::from_secs(86_400);
+    const TTL: Duration = Duration::from_secs(60);
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(name).unwrap()
+    }
+
+    fn asked(client_ref: Option<&str>, expect: Option<u64>) -> NewEvent {
+        NewEvent {
+            event_type: EventType::parse("move").unwrap(),
+            payload: Payload::empty(),
+            user_id: Some(user("ann")),
+            client_ref: client_ref.map(|text| EventRef::parse(text).unwrap()),
+            expect: expect.map(Sequence::new),
+        }
+    }
+
+    /// A game of these named players with `head` events.
+    fn game(players: &[&str], head: u64) -> Game {
+        let mut game = Game::new(GameId::parse("g").unwrap(), NOW, 100);
+        game.players = players.iter().map(|name| user(name)).collect();
+        for number in 1..=head {
+            let event = asked(Some(&format!("r{number}")), None).at(Sequence::new(number), NOW);
+            game.commit(Arc::new(event));
+        }
+        game
+    }
+
+    fn sit(game: &mut Game, name: &str, last_ack: u64) {
+        game.put_seat(Seat::take(user(name), Sequence::new(last_ack), NOW, TTL));
+    }
+
+    #[test]
+    fn the_sequence_continues_after_everything_was_pruned() {
+        let mut game = game(&[], 5);
+        game.prune(Sequence::new(5));
+
+        let mut draft = Draft::of(&game);
+        let Verdict::Record(events) = draft.consider(&game, &[], &[asked(None, None)], NOW) else { panic!("refused") };
+
+        assert_eq!(events[0].sequence, Sequence::new(6));
+    }
+
+    #[test]
+    fn a_named_player_who_has_not_joined_yet_holds_back_pruning() {
+        let mut game = game(&["ann", "bob"], 5);
+        sit(&mut game, "ann", 4);
+        assert_eq!(game.due_floor(NOW, DAY), Sequence::ZERO);
+
+        assert_eq!(game.due_floor(NOW.plus(DAY), DAY), Sequence::ZERO, "ann is gone too: nobody counts, nothing goes");
+        game.seat_mut(&user("ann")).unwrap().online = true;
+        assert_eq!(game.due_floor(NOW.plus(DAY), DAY), Sequence::new(4));
+    }
+
+    #[test]
+    fn a_named_player_who_has_not_joined_counts_as_the_summary() {
+        let mut game = game(&["ann", "bob"], 5);
+        sit(&mut game, "ann", 4);
+        game.summary = Some(Summary { sequence: Sequence::new(3), state: Payload::empty() });
+
+        assert_eq!(game.due_floor(NOW, DAY), Sequence::new(3));
+    }
+
+    #[test]
+    fn an_expired_token_still_holds_back_pruning_and_a_revoked_seat_does_not() {
+        let mut game = game(&[], 5);
+        sit(&mut game, "ann", 4);
+        sit(&mut game, "bob", 1);
+        assert_eq!(game.due_floor(NOW.plus(2 * TTL), DAY), Sequence::new(1));
+
+        game.seat_mut(&user("bob")).unwrap().revoked_at = Some(NOW);
+
+        assert_eq!(game.due_floor(NOW, DAY), Sequence::new(4));
+    }
+
+    #[test]
+    fn an_acknowledgement_above_the_head_is_refused_and_changes_nothing() {
+        let mut game = game(&[], 5);
+        sit(&mut game, "ann", 2);
+
+        let refused = game.acknowledge(&user("ann"), Sequence::new(6));
+
+        assert!(matches!(refused, Err(Rejection::AckAboveHead { .. })));
+        assert_eq!(game.seat(&user("ann")).unwrap().last_ack, Sequence::new(2));
+    }
+
+    #[test]
+    fn an_acknowledgement_not_above_the_last_is_ignored() {
+        let mut game = game(&[], 5);
+        sit(&mut game, "ann", 2);
+
+        assert_eq!(game.acknowledge(&user("ann"), Sequence::new(2)), Ok(Acknowledged::Already));
+        assert_eq!(game.acknowledge(&user("ann"), Sequence::new(5)), Ok(Acknowledged::Kept));
+    }
+
+    #[test]
+    fn the_position_is_the_higher_of_what_was_kept_and_what_the_client_says() {
+        let game = game(&[], 5);
+        let said = |after| Some(Position { epoch: Some(game.epoch), after: Sequence::new(after) });
+
+        assert_eq!(game.catch_up(Some(Sequence::new(2)), said(4)).from, Sequence::new(4));
+        assert_eq!(game.catch_up(Some(Sequence::new(4)), said(2)).from, Sequence::new(4));
+    }
+
+    #[test]
+    fn a_position_from_another_life_is_not_believed() {
+        let game = game(&[], 5);
+        for (epoch, after) in [(Some(Epoch::generate()), 4), (None, 4), (Some(game.epoch), 6)] {
+            let said = Position { epoch, after: Sequence::new(after) };
+
+            let answer = game.catch_up(Some(Sequence::new(2)), Some(said));
+
+            assert_eq!((answer.from, answer.recovered), (Sequence::new(2), false));
+        }
+    }
+
+    #[test]
+    fn a_position_below_the_floor_gets_the_summary_and_what_is_retained_after_it() {
+        let mut game = game(&[], 9);
+        game.prune(Sequence::new(4));
+        game.summary = Some(Summary { sequence: Sequence::new(6), state: Payload::empty() });
+
+        let answer = game.catch_up(Some(Sequence::new(2)), None);
+
+        assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), false, true));
+    }
+
+    #[test]
+    fn a_newcomer_starts_at_the_summary() {
+        let mut game = game(&[], 9);
+        game.summary = Some(Summary { sequence: Sequence::new(6), state: Payload::empty() });
+
+        let answer = game.catch_up(None, None);
+
+        assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), true, true));
+    }
+
+    #[test]
+    fn a_ref_is_recorded_once_within_a_request_and_across_them() {
+        let game = game(&[], 3);
+        let mut draft = Draft::of(&game);
+
+        let twice = draft.consider(&game, &[], &[asked(Some("new"), None), asked(Some("new"), None)], NOW);
+        let Verdict::Record(answers) = twice else { panic!("{twice:?}") };
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(draft.events().len(), 1);
+
+        assert_eq!(draft.consider(&game, &[], &[asked(Some("new"), None)], NOW), Verdict::AfterThis);
+        let Verdict::Repeat(original) = draft.consider(&game, &[], &[asked(Some("r2"), None)], NOW) else {
+            panic!("new")
+        };
+        assert_eq!(original[0].sequence, Sequence::new(2));
+    }
+
+    #[test]
+    fn a_request_is_recorded_whole_or_not_at_all() {
+        let game = game(&[], 3);
+        let mut draft = Draft::of(&game);
+
+        let verdict = draft.consider(&game, &[], &[asked(None, Some(3)), asked(None, Some(3))], NOW);
+
+        let (expected, head) = (Sequence::new(3), Sequence::new(4));
+        assert_eq!(verdict, Verdict::Refused(Rejection::Conflict { expected, head }));
+        assert!(draft.events().is_empty());
+    }
+}

@@ -1,0 +1,25 @@
+//! The rules of the house: who sits where, what was recorded, who has seen what.
+//!
+//! Pure and synchronous. Nothing here does I/O, logs, waits or asks for the time: the time is an argument.
+
+pub mod access;
+pub mod event;
+pub mod game;
+pub mod ids;
+pub mod position;
+pub mod rejection;
+pub mod replay_tail;
+pub mod resume_token;
+pub mod seat;
+pub mod time;
+
+pub use access::{Claims, Role};
+pub use event::{Event, EventRef, EventType, NewEvent, Payload};
+pub use game::{Game, Summary};
+pub use ids::{GameId, SessionId, UserId};
+pub use position::{Epoch, Position, Sequence};
+pub use rejection::Rejection;
+pub use replay_tail::ReplayTail;
+pub use resume_token::{ResumeToken, TokenKeys};
+pub use seat::{Generation, Seat};
+pub use time::Timestamp;

@@ -1,0 +1,16 @@
+//! Why the rules refuse something. A refusal changes nothing.
+
+use super::Sequence;
+
+/// What the rules answer instead of doing what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("acknowledged {acknowledged}, but the head is {head}")]
+    AckAboveHead { acknowledged: Sequence, head: Sequence },
+    #[error("expected the head to be {expected}, but it is {head}")]
+    Conflict { expected: Sequence, head: Sequence },
+    #[error("a spectator sends no events and no acknowledgements")]
+    Spectator,
+    #[error("the summary's sequence {sequence} is outside of the game's {floor} to {head}")]
+    SummaryOutside { sequence: Sequence, floor: Sequence, head: Sequence },
+}

@@ -1,0 +1,103 @@
+//! What a durable store is asked to write, and what came of it.
+//!
+//! Each write names the state it was decided on; where that has moved on, the write does nothing and says so.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    Epoch, Event, Game, GameId, Generation, Payload, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
+};
+
+/// One write. Those of one batch are committed together, and each is done whole or not at all.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Appends events to a game.
+    Append(Append),
+    /// Makes a game, without seats or events. `Stale` where it exists.
+    CreateGame(Box<Game>),
+    /// Changes what a game's backend has set. `Stale` where the game's seats have changed.
+    ChangeGame(Box<GameChange>),
+    /// Keeps a summary. `Stale` where the game has another epoch.
+    PutSummary { game_id: GameId, epoch: Epoch, summary: Summary, at: Timestamp },
+    /// Takes a seat, in place of the user's one before. `Stale` where the game's seats have changed.
+    TakeSeat { game_id: GameId, epoch: Epoch, expected_seats_version: u64, seat: Box<Seat> },
+    /// Ends a game: its row, seats, events and receipts. `Stale` where the game has another epoch.
+    DeleteGame { game_id: GameId, epoch: Epoch },
+    /// Notes how far users have seen, and raises floors. Never `Stale`: what no longer fits is passed over.
+    Marks { seats: Vec<SeatMark>, floors: Vec<Floor> },
+}
+
+/// Events for one game, to follow a head.
+#[derive(Debug, Clone)]
+pub struct Append {
+    pub game_id: GameId,
+    pub epoch: Epoch,
+    /// The head that the events build on. `Stale` where the game has another.
+    pub expected_head: Sequence,
+    /// In order, the first one following `expected_head`.
+    pub events: Vec<Arc<Event>>,
+}
+
+/// What a game's backend may set, all of it as it is to be.
+#[derive(Debug, Clone)]
+pub struct GameChange {
+    pub game_id: GameId,
+    pub epoch: Epoch,
+    pub expected_seats_version: u64,
+    pub players: Vec<UserId>,
+    pub open: Option<bool>,
+    pub metadata: Option<Payload>,
+    pub at: Timestamp,
+}
+
+/// How far a user has seen, and when there was a sign of life. Every field only ever moves forward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatMark {
+    pub session_id: SessionId,
+    pub last_ack: Sequence,
+    pub proven: Generation,
+    pub issued: Generation,
+    pub issued_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl SeatMark {
+    /// The mark of a seat as it stands.
+    #[must_use]
+    pub fn of(seat: &Seat) -> Self {
+        Self {
+            session_id: seat.session_id,
+            last_ack: seat.last_ack,
+            proven: seat.proven,
+            issued: seat.issued,
+            issued_at: seat.issued_at,
+            last_seen_at: seat.last_seen_at,
+            expires_at: seat.expires_at,
+        }
+    }
+}
+
+/// A floor to raise: the events up to and with it are removed.
+///
+/// It was worked out from the seats of one version, and does not count where they have changed since: a seat taken
+/// elsewhere may still need the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Floor {
+    pub game_id: GameId,
+    pub epoch: Epoch,
+    pub seats_version: u64,
+    pub floor: Sequence,
+}
+
+/// What came of one write of a committed batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Written.
+    Done,
+    /// Not written: the game is not as the write expected it. Load it afresh.
+    Stale,
+    /// Not written: these events (by their place in the append) were recorded before. An original that was pruned
+    /// meanwhile comes with the payload of its repeat, which its sender vouches to be the same.
+    Repeated(Vec<(usize, Arc<Event>)>),
+}
