@@ -2,7 +2,9 @@
 //! exactly what was missed, in order, at once.
 
 pub mod client;
+pub mod clock;
 pub mod domain;
 pub mod settings;
+pub mod shard;
 pub mod store;
 pub mod telemetry;

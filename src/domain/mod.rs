@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod event;
+pub mod farewell;
 pub mod game;
 pub mod ids;
 pub mod position;
@@ -15,11 +16,12 @@ pub mod time;
 
 pub use access::{Claims, Role};
 pub use event::{Event, EventRef, EventType, NewEvent, Payload};
-pub use game::{Game, Summary};
+pub use farewell::Farewell;
+pub use game::{Acknowledged, CatchUp, Draft, Game, Summary, Verdict};
 pub use ids::{GameId, SessionId, UserId};
 pub use position::{Epoch, Position, Sequence};
 pub use rejection::Rejection;
 pub use replay_tail::ReplayTail;
 pub use resume_token::{ResumeToken, TokenKeys};
-pub use seat::{Generation, Seat};
+pub use seat::{Generation, Seat, TokenRefused};
 pub use time::Timestamp;

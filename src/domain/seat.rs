@@ -114,6 +114,16 @@ impl Seat {
         news
     }
 
+    /// Takes up what is known of the same session elsewhere and may be ahead.
+    pub fn advance(&mut self, known: &Seat) {
+        self.last_ack = self.last_ack.max(known.last_ack);
+        self.proven = self.proven.max(known.proven);
+        self.issued = self.issued.max(known.issued);
+        self.issued_at = self.issued_at.max(known.issued_at);
+        self.last_seen_at = self.last_seen_at.max(known.last_seen_at);
+        self.expires_at = self.expires_at.max(known.expires_at);
+    }
+
     /// Notes a sign of life. Expiry only ever moves forward.
     pub fn see(&mut self, now: Timestamp, ttl: Duration) {
         self.last_seen_at = self.last_seen_at.max(now);

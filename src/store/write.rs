@@ -2,7 +2,7 @@
 //!
 //! Each write names the state it was decided on; where that has moved on, the write does nothing and says so.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::domain::{
     Epoch, Event, Game, GameId, Generation, Payload, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
@@ -63,6 +63,31 @@ pub struct SeatMark {
 }
 
 impl SeatMark {
+    /// A mark that moves nothing.
+    fn nothing(session_id: SessionId) -> Self {
+        Self {
+            session_id,
+            last_ack: Sequence::ZERO,
+            proven: Generation::default(),
+            issued: Generation::default(),
+            issued_at: Timestamp::default(),
+            last_seen_at: Timestamp::default(),
+            expires_at: Timestamp::default(),
+        }
+    }
+
+    /// The mark of a client that was heard of.
+    #[must_use]
+    pub fn sign_of_life(session_id: SessionId, seen: Timestamp, ttl: Duration) -> Self {
+        Self { last_seen_at: seen, expires_at: seen.plus(ttl), ..Self::nothing(session_id) }
+    }
+
+    /// The mark of a client that has shown its token of this generation.
+    #[must_use]
+    pub fn proof(session_id: SessionId, generation: Generation) -> Self {
+        Self { proven: generation, issued: generation, ..Self::nothing(session_id) }
+    }
+
     /// The mark of a seat as it stands.
     #[must_use]
     pub fn of(seat: &Seat) -> Self {

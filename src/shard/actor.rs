@@ -1,0 +1,108 @@
+//! A shard as an actor: one thread, one mailbox, and a clock that ticks.
+//!
+//! Thin: what a message means is in `core`. A turn that panics costs its game's memory, never the shard.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use tokio::time::Instant;
+
+use super::{
+    core::{Completion, Core},
+    handle::Place,
+    messages::{Command, Notice},
+};
+use crate::domain::GameId;
+
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A command on its way through the mailbox.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Enqueued {
+    pub command: Command,
+    pub place: Place,
+    pub at: Instant,
+}
+
+/// A notice on its way.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Told(pub Notice);
+
+/// A completion on its way.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Completed(pub Completion);
+
+/// One shard as an actor.
+pub struct ShardActor {
+    core: Core,
+    ticked_at: Instant,
+}
+
+impl ShardActor {
+    /// An actor of a shard.
+    #[must_use]
+    pub fn new(core: Core) -> Self {
+        Self { core, ticked_at: Instant::now() }
+    }
+
+    /// Runs a turn. One that panics leaves its game out of memory, to be loaded afresh.
+    fn turn(&mut self, game_id: Option<&GameId>, turn: impl FnOnce(&mut Core)) {
+        if catch_unwind(AssertUnwindSafe(|| turn(&mut self.core))).is_err() {
+            self.core.panicked(game_id);
+        }
+        // A flood of messages starves an actor's own timers.
+        if self.ticked_at.elapsed() >= 2 * TICK {
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticked_at = Instant::now();
+        if catch_unwind(AssertUnwindSafe(|| self.core.tick())).is_err() {
+            self.core.panicked(None);
+        }
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(TICK, |shard, _| shard.tick());
+    }
+}
+
+impl Handler<Enqueued> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Enqueued { command, place, at }: Enqueued, _: &mut Self::Context) {
+        drop(place);
+        self.core.waited(at.elapsed());
+        let game_id = command.game_id.clone();
+        self.turn(Some(&game_id), |core| core.command(command));
+    }
+}
+
+impl Handler<Told> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Told(notice): Told, _: &mut Self::Context) {
+        self.turn(None, |core| core.notice(notice));
+    }
+}
+
+impl Handler<Completed> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Completed(completion): Completed, _: &mut Self::Context) {
+        let game_id = completion.game_id().cloned();
+        self.turn(game_id.as_ref(), |core| core.complete(completion));
+    }
+}

@@ -1,0 +1,28 @@
+//! Who owns a game: exactly one shard, and within it one turn at a time.
+//!
+//! A command enters by [`Shards`], crosses the bounded mailbox of its game's shard ([`actor`]) and is done in one turn
+//! of [`core`]: [`joining`], [`recording`], [`marking`] and [`governing`] are its topics, [`residents`] and [`room`] its
+//! memory. What has to be written goes through the [`journal`], what has to be read through the [`reader`].
+
+pub mod actor;
+pub mod connection;
+pub mod core;
+mod error;
+mod governing;
+mod handle;
+pub mod janitor;
+pub mod journal;
+mod joining;
+mod marking;
+pub mod messages;
+pub mod metrics;
+pub mod reader;
+mod recording;
+pub mod residents;
+mod room;
+
+pub use connection::{ConnectionId, Delivery, Frame, FrameKind, FrameWriter, Outlet, Slow};
+pub use error::{Busy, ShardError};
+pub use handle::{ShardHandle, Shards};
+pub use journal::Journal;
+pub use reader::Reader;

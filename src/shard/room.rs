@@ -1,0 +1,122 @@
+//! What is going on in one game right now: who is connected, what waits for its turn, what is being written.
+//!
+//! The game itself may be evicted and loaded again under it; a room is kept as long as anything is going on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    ConnectionId, Outlet, Reply,
+    messages::{Configured, Deed, GameSpec, Join, Recorded, Request, SessionView},
+};
+use crate::domain::{Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId};
+
+/// What is going on in one game.
+#[derive(Default)]
+pub struct Room {
+    pub members: BTreeMap<ConnectionId, Member>,
+    /// What waits for the game to be loaded.
+    pub parked: VecDeque<Deed>,
+    pub loading: Option<Loading>,
+    /// What waits to be written, in order.
+    pub turns: VecDeque<Turn>,
+    pub in_flight: Option<Flight>,
+    /// The seats as they were in memory when the game had to be loaded afresh: they may be ahead of the store.
+    pub carried: Vec<Seat>,
+    /// Originals of repeated events that only the store still knew, for the turn that asked.
+    pub originals: Vec<Arc<Event>>,
+    pub marks: Marks,
+}
+
+/// A load under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    Once,
+    /// What it brings may be out of date already: load again after it.
+    Again,
+}
+
+/// A connection in the game.
+pub struct Member {
+    pub user_id: UserId,
+    pub role: Role,
+    pub outlet: Arc<dyn Outlet>,
+    /// The session and the generation of the token that this connection was given.
+    pub session: Option<(SessionId, Generation)>,
+    /// The last event handed over.
+    pub delivered: Sequence,
+    /// Whether events are handed over as they happen, or by page.
+    pub live: bool,
+}
+
+/// Seats and floors that changed in memory and are not yet written.
+#[derive(Default)]
+pub struct Marks {
+    pub seats: BTreeSet<UserId>,
+    pub floor: bool,
+    /// The oldest acknowledgement whose pruning is not yet durable.
+    pub pruned_since: Option<Timestamp>,
+    pub in_flight: bool,
+}
+
+/// Something to be written, once what came before it is.
+pub enum Turn {
+    Record(Request),
+    Create { spec: GameSpec, reply: Option<Reply<Configured>> },
+    Change { spec: GameSpec, reply: Reply<Configured> },
+    Sit { user_id: UserId, metadata: Option<Payload>, on_behalf: Sitter },
+    Summarize { summary: Summary, reply: Reply<()> },
+    Delete(Reply<()>),
+}
+
+/// Who wants a seat.
+pub enum Sitter {
+    Connection(Box<Join>),
+    Backend(Reply<SessionView>),
+}
+
+/// Something that is being written.
+pub enum Flight {
+    Record { requests: Vec<Drafted>, events: Vec<Arc<Event>> },
+    /// A turn with what it will have made, once written.
+    Other { turn: Turn, made: Made },
+}
+
+/// A request to record whose events are on their way.
+pub struct Drafted {
+    pub request: Request,
+    pub answers: Vec<Recorded>,
+}
+
+/// What a write brings about.
+pub enum Made {
+    Game(Box<Game>),
+    Seat(Box<Seat>),
+    Nothing,
+}
+
+impl Room {
+    /// Whether nothing is going on.
+    pub fn is_idle(&self) -> bool {
+        self.members.is_empty() && self.parked.is_empty() && self.loading.is_none() && !self.is_writing()
+    }
+
+    /// Whether the game must stay in memory: it knows something that the store does not.
+    pub fn is_writing(&self) -> bool {
+        self.in_flight.is_some() || !self.turns.is_empty() || self.marks.is_pending()
+    }
+
+    /// Whether a player's connection of this user is here.
+    pub fn is_online(&self, user: &UserId) -> bool {
+        self.members.values().any(|member| member.role == Role::Player && member.user_id == *user)
+    }
+}
+
+impl Marks {
+    /// Whether something has yet to be written.
+    pub fn is_pending(&self) -> bool {
+        self.in_flight || self.floor || !self.seats.is_empty()
+    }
+}
