@@ -58,6 +58,14 @@ impl ClientError {
         }
     }
 
+    /// Returns how long the server asked to stay away, where it refused the upgrade.
+    pub(super) fn retry_after(&self) -> Duration {
+        match self {
+            Self::UpgradeRefused { retry_after: Some(pause), .. } => *pause,
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(super) fn malformed(reason: impl ToString) -> Self {
         Self::Malformed { reason: reason.to_string() }
     }
