@@ -2,5 +2,6 @@
 //! exactly what was missed, in order, at once.
 
 pub mod client;
+pub mod commands;
 pub mod settings;
 pub mod telemetry;
