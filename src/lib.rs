@@ -3,8 +3,11 @@
 
 pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod domain;
+pub mod edge;
 pub mod settings;
 pub mod shard;
 pub mod store;
 pub mod telemetry;
+pub mod wire;

@@ -206,7 +206,9 @@ impl Core {
             Deed::Acknowledge { sequence, by } => self.acknowledge(game_id, sequence, by),
             Deed::CatchUp { connection, after } => self.catch_up(game_id, connection, after),
             Deed::ReadEvents { after, limit, reply } => self.read_events(game_id, after, limit, reply),
-            Deed::Describe { source, reply } => drop(reply.send(self.describe(game_id, source).ok_or(ShardError::NoGame))),
+            Deed::Describe { source, reply } => {
+                drop(reply.send(self.describe(game_id, source).ok_or(ShardError::NoGame)))
+            }
             Deed::Configure { spec, reply } => self.queue(game_id, Turn::Change { spec, reply }),
             Deed::PutSummary { summary, reply } => self.queue(game_id, Turn::Summarize { summary, reply }),
             Deed::Delete(reply) => self.queue(game_id, Turn::Delete(reply)),

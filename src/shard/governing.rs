@@ -11,9 +11,7 @@ use super::{
     room::{Flight, Made, Sitter, Turn},
 };
 use crate::{
-    domain::{
-        Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId,
-    },
+    domain::{Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId},
     store::{EventPage, GameChange, Revoked, StoreError, Write},
 };
 
@@ -23,7 +21,11 @@ impl Core {
         let mut game = Game::new(game_id.clone(), self.clock.now(), self.rules.retention);
         apply(&mut game, spec.clone());
         let write = Write::CreateGame(Box::new(game.clone()));
-        self.submit(game_id, write, Flight::Other { turn: Turn::Create { spec, reply }, made: Made::Game(Box::new(game)) });
+        self.submit(
+            game_id,
+            write,
+            Flight::Other { turn: Turn::Create { spec, reply }, made: Made::Game(Box::new(game)) },
+        );
     }
 
     /// Has a turn written that is about more than events. The game is in memory.
@@ -205,17 +207,24 @@ impl Core {
         let from = after.max(game.floor);
         if let Some(events) = game.tail().after(from) {
             let events = events.take(limit).cloned().collect();
-            let _ = reply.send(Ok(EventsView { events, head: game.head(), floor: game.floor, epoch: game.epoch, recovered }));
+            let _ = reply.send(Ok(EventsView {
+                events,
+                head: game.head(),
+                floor: game.floor,
+                epoch: game.epoch,
+                recovered,
+            }));
             return;
         }
         let then = Box::new(move |page: Result<Option<EventPage>, StoreError>| {
-            let view = page.map_err(ShardError::from).and_then(|page| page.ok_or(ShardError::NoGame)).map(|page| EventsView {
-                events: page.events.into_iter().map(Arc::new).collect(),
-                head: page.head,
-                floor: page.floor,
-                epoch: page.epoch,
-                recovered: after >= page.floor && after <= page.head,
-            });
+            let view =
+                page.map_err(ShardError::from).and_then(|page| page.ok_or(ShardError::NoGame)).map(|page| EventsView {
+                    events: page.events.into_iter().map(Arc::new).collect(),
+                    head: page.head,
+                    floor: page.floor,
+                    epoch: page.epoch,
+                    recovered: after >= page.floor && after <= page.head,
+                });
             let _ = reply.send(view);
         });
         self.reader.page(PageRequest { game_id: game_id.clone(), after: from, limit, then });
@@ -230,7 +239,8 @@ impl Core {
             if let Some(loading) = room.loading.as_mut() {
                 *loading = super::room::Loading::Again;
             }
-            let of_session = room.members.iter().filter(|(_, member)| member.session.is_some_and(|(id, _)| id == session_id));
+            let of_session =
+                room.members.iter().filter(|(_, member)| member.session.is_some_and(|(id, _)| id == session_id));
             let connections: Vec<_> = of_session.map(|(connection, _)| *connection).collect();
             connections.into_iter().for_each(|connection| self.dismiss(&game_id, connection, Farewell::SessionRevoked));
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     ConnectionId, Delivery, ShardError, Slow,
     core::{Completion, Core, farewell},
-    messages::{Claim, Deed, Join, PlayerView, Source, Welcome, WelcomeSession},
+    messages::{Claim, Deed, Join, PlayerView, Welcome, WelcomeSession},
     reader::PageRequest,
     room::{Member, Sitter, Turn},
 };
@@ -163,7 +163,9 @@ impl Core {
     }
 
     pub(super) fn catch_up(&mut self, game_id: &GameId, connection: ConnectionId, after: Sequence) {
-        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.get_mut(&connection)) else { return };
+        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.get_mut(&connection)) else {
+            return;
+        };
         let Some(game) = self.residents.peek(game_id) else { return };
         if game.tail().after(after).is_some() {
             let (events, more) = first_page(game, after);
@@ -184,7 +186,9 @@ impl Core {
         connection: ConnectionId,
         page: Result<Option<EventPage>, StoreError>,
     ) {
-        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.get_mut(&connection)) else { return };
+        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.get_mut(&connection)) else {
+            return;
+        };
         let events = match page {
             Ok(Some(page)) => page.events,
             Ok(None) => return self.dismiss(game_id, connection, Farewell::GameEnded),
@@ -217,7 +221,9 @@ impl Core {
     }
 
     pub(super) fn leave(&mut self, game_id: &GameId, connection: ConnectionId) {
-        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.remove(&connection)) else { return };
+        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.remove(&connection)) else {
+            return;
+        };
         self.departed(game_id, &member);
         self.settle(game_id);
     }
@@ -286,7 +292,9 @@ impl Core {
 
     /// Closes a connection and counts it out.
     pub(super) fn dismiss(&mut self, game_id: &GameId, connection: ConnectionId, why: Farewell) {
-        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.remove(&connection)) else { return };
+        let Some(member) = self.rooms.get_mut(game_id).and_then(|room| room.members.remove(&connection)) else {
+            return;
+        };
         member.outlet.close(why);
         self.departed(game_id, &member);
     }

@@ -93,7 +93,7 @@ impl Core {
             },
             // Whoever asked may be gone.
             Acknowledger::Backend { reply, .. } => {
-                drop(reply.send(outcome.and_then(|_| self.ack_view(game_id, &user_id).ok_or(ShardError::NoSession))));
+                let _ = reply.send(outcome.and_then(|_| self.ack_view(game_id, &user_id).ok_or(ShardError::NoSession)));
             }
         }
     }
@@ -157,7 +157,8 @@ impl Core {
                 continue;
             }
             let users: Vec<UserId> = std::mem::take(&mut room.marks.seats).into_iter().collect();
-            let seats: Vec<SeatMark> = users.iter().filter_map(|user_id| game.seat(user_id)).map(SeatMark::of).collect();
+            let seats: Vec<SeatMark> =
+                users.iter().filter_map(|user_id| game.seat(user_id)).map(SeatMark::of).collect();
             let floor = std::mem::take(&mut room.marks.floor);
             if floor {
                 let (epoch, seats_version) = (game.epoch, game.seats_version);
@@ -181,7 +182,8 @@ impl Core {
         let seats = marked.games.iter().flat_map(|game| &game.seats).chain(&marked.loose).cloned().collect();
         let postbox = Arc::clone(&self.postbox);
         let then = Box::new(move |written| postbox(Completion::Marked { marked, written }));
-        if let Err((busy, submission)) = self.journal.submit(Submission { write: Write::Marks { seats, floors }, then }) {
+        if let Err((busy, submission)) = self.journal.submit(Submission { write: Write::Marks { seats, floors }, then })
+        {
             // As if it had been tried: what it was about is due again.
             self.metrics.refused(busy);
             (submission.then)(Err(StoreError::Unavailable(busy.to_string())));

@@ -7,8 +7,8 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{ConnectionId, Outlet, ShardError};
 use crate::{
     domain::{
-        Claims, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat, Sequence, SessionId,
-        Summary, Timestamp, UserId,
+        Claims, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat, Sequence,
+        SessionId, Summary, Timestamp, UserId,
     },
     store::Revoked,
 };
@@ -28,27 +28,65 @@ pub enum Deed {
     Join(Box<Join>),
     /// Records events. A connection sends one, which gets its user's name from the shard.
     Record(Request),
-    Acknowledge { sequence: Sequence, by: Acknowledger },
+    Acknowledge {
+        sequence: Sequence,
+        by: Acknowledger,
+    },
     /// Asks for the missed events after a sequence. One at a time for a connection.
-    CatchUp { connection: ConnectionId, after: Sequence },
+    CatchUp {
+        connection: ConnectionId,
+        after: Sequence,
+    },
     /// Reads at most `limit` events after a sequence.
-    ReadEvents { after: Sequence, limit: usize, reply: Reply<EventsView> },
-    Describe { source: Source, reply: Reply<GameView> },
-    Configure { spec: GameSpec, reply: Reply<Configured> },
-    PutSummary { summary: Summary, reply: Reply<()> },
+    ReadEvents {
+        after: Sequence,
+        limit: usize,
+        reply: Reply<EventsView>,
+    },
+    Describe {
+        source: Source,
+        reply: Reply<GameView>,
+    },
+    Configure {
+        spec: GameSpec,
+        reply: Reply<Configured>,
+    },
+    PutSummary {
+        summary: Summary,
+        reply: Reply<()>,
+    },
     Delete(Reply<()>),
-    TakeSeat { user_id: UserId, metadata: Option<Payload>, reply: Reply<SessionView> },
-    Validate { token: ResumeToken, reply: Reply<SessionView> },
-    ReadSession { session_id: SessionId, reply: Reply<SessionView> },
-    Heartbeat { session_id: SessionId, reply: Reply<SessionView> },
+    TakeSeat {
+        user_id: UserId,
+        metadata: Option<Payload>,
+        reply: Reply<SessionView>,
+    },
+    Validate {
+        token: ResumeToken,
+        reply: Reply<SessionView>,
+    },
+    ReadSession {
+        session_id: SessionId,
+        reply: Reply<SessionView>,
+    },
+    Heartbeat {
+        session_id: SessionId,
+        reply: Reply<SessionView>,
+    },
 }
 
 /// What a shard is told, whatever its load. There are never more than a few for each connection or call.
 pub enum Notice {
     /// A connection is gone.
-    Leave { game_id: GameId, connection: ConnectionId },
+    Leave {
+        game_id: GameId,
+        connection: ConnectionId,
+    },
     /// A client has shown that it holds its new token.
-    Prove { game_id: GameId, connection: ConnectionId },
+    Prove {
+        game_id: GameId,
+        connection: ConnectionId,
+    },
     /// A session was revoked, durably.
     Revoked(Revoked),
     /// A game was removed from the store.

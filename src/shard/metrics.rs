@@ -42,7 +42,11 @@ impl Backpressure {
         for reason in ["mailbox_full", "max_inflight", "journal_full", "slow_consumer", "connections", "rate_limited"] {
             drop(family.get_or_create(&ReasonLabel { reason }));
         }
-        registry.register("cache_backpressure", "Requests, messages and connections refused for want of room", family.clone());
+        registry.register(
+            "cache_backpressure",
+            "Requests, messages and connections refused for want of room",
+            family.clone(),
+        );
         Self(family)
     }
 
@@ -99,7 +103,11 @@ impl ShardFamilies {
             gauge("ws_replay_backlog_size", "Largest number of events a connected player has not acknowledged");
         let mailbox_wait =
             Family::<ShardLabel, Histogram>::new_with_constructor(|| Histogram::new(buckets::from_50_microseconds()));
-        registry.register("cache_mailbox_wait_seconds", "Time from a command's enqueueing to its handling", mailbox_wait.clone());
+        registry.register(
+            "cache_mailbox_wait_seconds",
+            "Time from a command's enqueueing to its handling",
+            mailbox_wait.clone(),
+        );
         let payload = Family::<PayloadLabel, Counter>::default();
         registry.register("cache_payload_bytes", "Payload taken in and handed out, in bytes", payload.clone());
         let imbalance = Gauge::<f64, AtomicU64>::default();
@@ -109,7 +117,11 @@ impl ShardFamilies {
             imbalance.clone(),
         );
         let slow_consumers = Counter::default();
-        registry.register("ws_slow_consumers", "Connections closed because they read too slowly", slow_consumers.clone());
+        registry.register(
+            "ws_slow_consumers",
+            "Connections closed because they read too slowly",
+            slow_consumers.clone(),
+        );
         let event_seconds = Histogram::new(buckets::from_500_microseconds());
         registry.register(
             "ws_event_duration_seconds",

@@ -183,7 +183,9 @@ impl Core {
     /// Takes committed events into the tail and hands each to everyone, as one frame written once.
     fn show(&mut self, game_id: &GameId, events: &[Arc<Event>]) {
         for event in events {
-            let (Some(game), Some(room)) = (self.residents.get_mut(game_id), self.rooms.get_mut(game_id)) else { return };
+            let (Some(game), Some(room)) = (self.residents.get_mut(game_id), self.rooms.get_mut(game_id)) else {
+                return;
+            };
             // A load may have brought it already, and handed it over.
             if event.sequence != game.head().next() {
                 continue;
@@ -247,7 +249,8 @@ impl Core {
             Author::Backend(reply) => drop(reply.send(Ok(answers))),
             Author::Connection(connection) => {
                 for answer in answers {
-                    let seen = self.rooms.get(game_id).and_then(|room| room.has_seen(connection, answer.event.sequence));
+                    let seen =
+                        self.rooms.get(game_id).and_then(|room| room.has_seen(connection, answer.event.sequence));
                     // What it has not seen yet is on its way to it, in order.
                     if seen == Some(true) {
                         let frame = self.frames.event(game_id, &answer.event);
@@ -269,7 +272,9 @@ impl Turn {
     fn is_record(&self) -> bool {
         match self {
             Turn::Record(_) => true,
-            Turn::Create { .. } | Turn::Change { .. } | Turn::Sit { .. } | Turn::Summarize { .. } | Turn::Delete(_) => false,
+            Turn::Create { .. } | Turn::Change { .. } | Turn::Sit { .. } | Turn::Summarize { .. } | Turn::Delete(_) => {
+                false
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    ConnectionId, Outlet, Reply,
-    messages::{Configured, Deed, GameSpec, Join, Recorded, Request, SessionView},
+    ConnectionId, Outlet,
+    messages::{Configured, Deed, GameSpec, Join, Recorded, Reply, Request, SessionView},
 };
 use crate::domain::{Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId};
 
@@ -79,9 +79,15 @@ pub enum Sitter {
 
 /// Something that is being written.
 pub enum Flight {
-    Record { requests: Vec<Drafted>, events: Vec<Arc<Event>> },
+    Record {
+        requests: Vec<Drafted>,
+        events: Vec<Arc<Event>>,
+    },
     /// A turn with what it will have made, once written.
-    Other { turn: Turn, made: Made },
+    Other {
+        turn: Turn,
+        made: Made,
+    },
 }
 
 /// A request to record whose events are on their way.

@@ -1,0 +1,38 @@
+//! What `rejoin` does besides serving: one file a command. The command line itself is `main`'s.
+
+pub mod smoke;
+pub mod token;
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, error::ErrorKind};
+
+    use super::{smoke::SmokeOptions, token::TokenOptions};
+
+    #[derive(Debug, Parser)]
+    enum Line {
+        Smoke(SmokeOptions),
+        Token(TokenOptions),
+    }
+
+    #[test]
+    fn a_bare_smoke_plays_all_six_games_on_this_machine() {
+        let Ok(Line::Smoke(options)) = Line::try_parse_from(["rejoin", "smoke"]) else { panic!("not smoke") };
+
+        assert_eq!((options.url.as_str(), options.games, options.timeout), ("http://127.0.0.1:8080", 6, 120));
+    }
+
+    #[test]
+    fn a_token_needs_a_user() {
+        let error = Line::try_parse_from(["rejoin", "token", "--role", "spectator"]).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn help_says_what_a_command_is_for() {
+        let help = Line::try_parse_from(["rejoin", "smoke", "--help"]).unwrap_err().to_string();
+
+        assert!(help.starts_with("Play the six games"), "{help}");
+    }
+}

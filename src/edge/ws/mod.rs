@@ -1,0 +1,5 @@
+//! Game clients over WebSocket.
+
+mod connections;
+
+pub use connections::Connections;
