@@ -1,6 +1,7 @@
 //! Rejoin keeps a player's seat at the table: a client whose connection drops comes back to the same seat and sees
 //! exactly what was missed, in order, at once.
 
+pub mod app;
 pub mod client;
 pub mod clock;
 pub mod commands;

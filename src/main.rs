@@ -1,1 +1,96 @@
-fn main() {}
+//! The `rejoin` command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rejoin::{
+    app,
+    commands::{
+        smoke::{self, SmokeOptions},
+        token::{self, TokenOptions},
+    },
+    settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
+    store::sqlite,
+    telemetry,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Brings a disconnected player back to the same seat, with everything that was missed, in order, at once.
+///
+/// Settings come from the environment, `config/<APP_ENV>.env` and `config/default.env`; `rejoin config` shows them.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve games until told to stop (the default).
+    Serve,
+    /// Bring the durable store's schema up to date.
+    Migrate,
+    /// Print the settings in force and where each came from, secrets masked.
+    Config,
+    Smoke(SmokeOptions),
+    Token(TokenOptions),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    let first_start = match command {
+        Command::Serve | Command::Smoke(_) | Command::Token(_) => FirstStart::KeepSecrets,
+        Command::Migrate | Command::Config => FirstStart::TouchNothing,
+    };
+    let settings = match Settings::read(&Layers::of_process(), first_start) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::from(Problems::EXIT_STATUS);
+        }
+    };
+    match run(command, settings) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("rejoin: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Serve => {
+            let _level = telemetry::init_logs(&settings.logging)?;
+            app::serve(settings)?;
+        }
+        Command::Migrate => migrate(&settings)?,
+        Command::Config => println!("{}", table(&settings.in_force())),
+        Command::Smoke(options) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let secret = settings.auth.access_token_secrets.current().expose();
+            let report = runtime.block_on(smoke::run(&options, secret))?;
+            report.print();
+            return Ok(report.exit_code());
+        }
+        Command::Token(options) => {
+            println!("{}", token::run(&options, settings.auth.access_token_secrets.current().expose())?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn migrate(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    match &settings.store.url {
+        DatabaseUrl::Sqlite(path) => {
+            let applied = sqlite::migrate(path)?;
+            applied.iter().for_each(|name| println!("applied {name}"));
+            println!("the schema is up to date");
+            Ok(())
+        }
+        DatabaseUrl::Postgres(_) => Err("this version keeps its games in SQLite only".into()),
+    }
+}

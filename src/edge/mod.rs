@@ -2,6 +2,7 @@
 //!
 //! Requests are read and judged here, then handed to the shard of their game; what comes back is written out.
 
+pub mod error;
 mod state;
 pub mod ws;
 

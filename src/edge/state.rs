@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::ws::Connections;
+use super::ws::{Connections, metrics::WsMetrics};
 use crate::{
     clock::Clock,
     domain::{TokenKeys, access::AccessKeys},
@@ -21,13 +21,20 @@ pub struct Edge {
     pub tokens: TokenKeys,
     pub settings: Arc<Settings>,
     pub connections: Arc<Connections>,
+    pub ws: Arc<WsMetrics>,
     draining: AtomicBool,
 }
 
 impl Edge {
     /// Puts together what requests use.
     #[must_use]
-    pub fn new(shards: Arc<Shards>, clock: Clock, settings: Arc<Settings>, connections: Arc<Connections>) -> Self {
+    pub fn new(
+        shards: Arc<Shards>,
+        clock: Clock,
+        settings: Arc<Settings>,
+        connections: Arc<Connections>,
+        ws: Arc<WsMetrics>,
+    ) -> Self {
         let secrets = &settings.auth;
         Self {
             shards,
@@ -36,6 +43,7 @@ impl Edge {
             tokens: TokenKeys::new(secrets.session_token_secrets.iter().map(|secret| secret.expose())),
             settings,
             connections,
+            ws,
             draining: AtomicBool::new(false),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::time::Instant;
 
 use super::{
-    core::{Completion, Core},
+    core::{Completion, Core, Postbox},
     handle::Place,
     messages::{Command, Notice},
 };
@@ -50,6 +51,14 @@ impl ShardActor {
     #[must_use]
     pub fn new(core: Core) -> Self {
         Self { core, ticked_at: Instant::now() }
+    }
+
+    /// Brings completions back to the actor of a context. There are never more than there are requests under way.
+    #[must_use]
+    pub fn postbox(context: &mut Context<Self>) -> Postbox {
+        let addr = context.address();
+        #[expect(clippy::disallowed_methods, reason = "bounded by what the shard has under way")]
+        Arc::new(move |completion| addr.do_send(Completed(completion)))
     }
 
     /// Runs a turn. One that panics leaves its game out of memory, to be loaded afresh.

@@ -93,8 +93,8 @@ pub enum Notice {
     Removed(GameId),
     /// Drop memory: of one game, or of all.
     Flush(Option<GameId>),
-    /// Close every connection: the node is going.
-    CloseAll,
+    /// Write at once what would have waited for others: the node is going.
+    Drain,
     Stats(oneshot::Sender<ShardStats>),
 }
 

@@ -53,7 +53,7 @@ impl Backpressure {
     /// The counter of one reason.
     #[must_use]
     pub fn reason(&self, reason: &'static str) -> Counter {
-        self.0.get_or_create(&ReasonLabel { reason }).clone()
+        self.0.get_or_create_owned(&ReasonLabel { reason })
     }
 }
 
@@ -169,8 +169,8 @@ impl ShardFamilies {
     pub fn shard(&self, shard: usize) -> ShardMetrics {
         let label = ShardLabel { shard };
         let [hits, misses, sets, deletes, evictions, expirations] =
-            self.counters.each_ref().map(|family| family.get_or_create(&label).clone());
-        let payload = |operation, r#type| self.payload.get_or_create(&PayloadLabel { operation, r#type }).clone();
+            self.counters.each_ref().map(|family| family.get_or_create_owned(&label));
+        let payload = |operation, r#type| self.payload.get_or_create_owned(&PayloadLabel { operation, r#type });
         ShardMetrics {
             hits,
             misses,
@@ -178,11 +178,11 @@ impl ShardFamilies {
             deletes,
             evictions,
             expirations,
-            entries: self.entries.get_or_create(&label).clone(),
-            memory: self.memory.get_or_create(&label).clone(),
-            queue_depth: self.queue_depth.get_or_create(&label).clone(),
-            backlog: self.backlog.get_or_create(&label).clone(),
-            mailbox_wait: self.mailbox_wait.get_or_create(&label).clone(),
+            entries: self.entries.get_or_create_owned(&label),
+            memory: self.memory.get_or_create_owned(&label),
+            queue_depth: self.queue_depth.get_or_create_owned(&label),
+            backlog: self.backlog.get_or_create_owned(&label),
+            mailbox_wait: self.mailbox_wait.get_or_create_owned(&label),
             replay_get: payload("get", "replay"),
             replay_set: payload("set", "replay"),
             summary_get: payload("get", "summary"),

@@ -121,9 +121,9 @@ impl StoreMetrics {
         let of_operations = Operation::ALL.map(|operation| {
             let operation = ("operation", operation.as_str());
             OperationMetrics {
-                succeeded: durations.get_or_create(&[operation, ("status", "ok")]).clone(),
-                failed: durations.get_or_create(&[operation, ("status", "error")]).clone(),
-                errors: errors.get_or_create(&[operation]).clone(),
+                succeeded: durations.get_or_create_owned(&[operation, ("status", "ok")]),
+                failed: durations.get_or_create_owned(&[operation, ("status", "error")]),
+                errors: errors.get_or_create_owned(&[operation]),
             }
         });
         registry.register(

@@ -1,13 +1,224 @@
 //! Every open connection of this node: how many there are, for whom, and whether they still live.
+//!
+//! Watched from outside, because an actor whose socket is stuck does not run, its timers neither.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::outbox::Outbox;
+use crate::{
+    clock::Clock,
+    domain::{Farewell, Timestamp, UserId},
+    shard::{ConnectionId, Outlet},
+};
+
+/// How often connections are looked at.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How long a connection has to close by itself before its socket is ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    pub node: usize,
+    pub address: usize,
+    pub user: usize,
+}
+
+/// Which limit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooMany {
+    #[error("the node has as many connections as it takes")]
+    OfNode,
+    #[error("too many connections from this address")]
+    OfAddress,
+    #[error("too many connections of this user")]
+    OfUser,
+}
 
 /// Every open connection of this node.
+pub struct Connections {
+    limits: ConnectionLimits,
+    last_id: AtomicU64,
+    open: Mutex<Open>,
+}
+
 #[derive(Default)]
-pub struct Connections {}
+struct Open {
+    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    of_address: HashMap<IpAddr, usize>,
+    of_user: HashMap<UserId, usize>,
+}
+
+/// A connection's place, given back when it is dropped.
+pub struct Admission {
+    connections: Arc<Connections>,
+    id: ConnectionId,
+    address: Option<IpAddr>,
+    user: Option<UserId>,
+}
 
 impl Connections {
+    /// Starts with none.
+    #[must_use]
+    pub fn new(limits: ConnectionLimits) -> Self {
+        Self { limits, last_id: AtomicU64::new(0), open: Mutex::default() }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        0
+        self.open.lock().outboxes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Counts a connection in.
+    ///
+    /// # Errors
+    /// Which limit was reached. Nothing was counted.
+    pub fn admit(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        user: Option<UserId>,
+        outbox: &Arc<Outbox>,
+    ) -> Result<Admission, TooMany> {
+        let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let mut open = self.open.lock();
+        let taken = |counts: Option<&usize>| counts.copied().unwrap_or(0);
+        if open.outboxes.len() >= self.limits.node {
+            return Err(TooMany::OfNode);
+        }
+        if address.is_some_and(|address| taken(open.of_address.get(&address)) >= self.limits.address) {
+            return Err(TooMany::OfAddress);
+        }
+        if user.as_ref().is_some_and(|user| taken(open.of_user.get(user)) >= self.limits.user) {
+            return Err(TooMany::OfUser);
+        }
+        if let Some(address) = address {
+            *open.of_address.entry(address).or_default() += 1;
+        }
+        if let Some(user) = &user {
+            *open.of_user.entry(user.clone()).or_default() += 1;
+        }
+        open.outboxes.insert(id, Arc::clone(outbox));
+        Ok(Admission { connections: Arc::clone(self), id, address, user })
+    }
+
+    /// Closes every connection.
+    pub fn close_all(&self, why: Farewell) {
+        self.open.lock().outboxes.values().for_each(|outbox| outbox.close(why));
+    }
+
+    /// Ends the sockets of all connections that are still there.
+    pub fn end_all(&self, now: Timestamp) {
+        self.open.lock().outboxes.values().for_each(|outbox| outbox.enforce(Duration::ZERO, now));
+    }
+
+    /// Watches over the connections until the task is ended: one not heard of for `silence` is closed, and one that does
+    /// not come to close is ended.
+    pub async fn watch(self: Arc<Self>, clock: Clock, silence: Duration) {
+        let mut timer = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            timer.tick().await;
+            self.sweep(clock.now(), silence);
+        }
+    }
+
+    fn sweep(&self, now: Timestamp, silence: Duration) {
+        for outbox in self.open.lock().outboxes.values() {
+            if now.since(outbox.last_seen()) > silence {
+                outbox.close(Farewell::HeartbeatTimeout);
+            }
+            outbox.enforce(GRACE, now);
+        }
+    }
+}
+
+impl Admission {
+    /// The connection's name.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock();
+        open.outboxes.remove(&self.id);
+        if let Some(address) = self.address {
+            give_back(&mut open.of_address, &address);
+        }
+        if let Some(user) = &self.user {
+            give_back(&mut open.of_user, user);
+        }
+    }
+}
+
+fn give_back<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn connections(node: usize, address: usize, user: usize) -> Arc<Connections> {
+        Arc::new(Connections::new(ConnectionLimits { node, address, user }))
+    }
+
+    fn clock() -> Clock {
+        Clock::held_at(Timestamp::from_millis(0))
+    }
+
+    fn come(connections: &Arc<Connections>, host: u8, user: &str) -> Result<Admission, TooMany> {
+        let (outbox, _) = Outbox::new(1, None, clock());
+        connections.admit(Some(Ipv4Addr::new(10, 0, 0, host).into()), UserId::parse(user).ok(), &outbox)
+    }
+
+    #[test]
+    fn each_limit_is_kept_and_a_place_is_given_back() {
+        let connections = connections(3, 2, 2);
+        let _first = come(&connections, 1, "ann").unwrap();
+        let second = come(&connections, 1, "bob").unwrap();
+        assert_eq!(come(&connections, 1, "cat").err(), Some(TooMany::OfAddress));
+        let _third = come(&connections, 2, "ann").unwrap();
+        assert_eq!(come(&connections, 3, "dan").err(), Some(TooMany::OfNode));
+        drop(second);
+        assert_eq!(come(&connections, 3, "ann").err(), Some(TooMany::OfUser));
+        assert!(come(&connections, 1, "bob").is_ok());
+    }
+
+    #[test]
+    fn a_connection_not_heard_of_is_closed() {
+        let connections = connections(9, 9, 9);
+        let (outbox, _deliveries) = Outbox::new(1, None, clock());
+        let _admission = connections.admit(None, None, &outbox).unwrap();
+
+        connections.sweep(Timestamp::from_millis(30_000), Duration::from_secs(30));
+        assert_eq!(outbox.verdict(), None);
+        connections.sweep(Timestamp::from_millis(30_001), Duration::from_secs(30));
+        assert_eq!(outbox.verdict(), Some(Farewell::HeartbeatTimeout));
     }
 }

@@ -1,0 +1,238 @@
+//! The composition root: what is started in which order, and how it ends.
+//!
+//! The only file that knows every layer.
+
+use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use actix::{Actor, Arbiter};
+use actix_web::{App as WebApp, HttpServer, dev::Server, dev::ServerHandle, web};
+use prometheus_client::registry::Registry;
+use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
+
+use crate::{
+    clock::Clock,
+    domain::Farewell,
+    edge::{
+        Edge,
+        ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics, on_connect},
+    },
+    settings::{AppEnv, DatabaseUrl, Settings},
+    shard::{
+        Journal, Reader, ShardHandle, Shards,
+        actor::ShardActor,
+        core::{Core, Parts, Rules},
+        janitor,
+        messages::Notice,
+        metrics::{Backpressure, JournalMetrics, ShardFamilies},
+    },
+    store::{
+        Durable, Retention, Store, StoreMetrics,
+        sqlite::{OpenOptions, SqliteStore},
+    },
+};
+
+/// Threads that wait for the stores; they hardly compute.
+const STORE_THREADS: usize = 2;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// Beyond the connections we count ourselves, so that one too many gets an answer.
+const SPARE_CONNECTIONS: usize = 1_024;
+/// How often the way down is looked at.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot open the durable store: {0}")]
+    Store(String),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, io::Error),
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What runs beside the HTTP servers.
+struct Engine {
+    shards: Arc<Shards>,
+    arbiters: Vec<Arbiter>,
+    journal: JoinHandle<()>,
+}
+
+/// Serves until it is told to stop, then drains.
+///
+/// # Errors
+/// What kept it from starting.
+pub fn serve(settings: Settings) -> Result<(), StartError> {
+    let stores = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(STORE_THREADS)
+        .thread_name("store")
+        .enable_all()
+        .build()?;
+    let settings = Arc::new(settings);
+    let mut registry = Registry::default();
+    let store = open_store(&settings, &stores, &mut registry)?;
+    let served = actix::System::new().block_on(run(settings, store, &stores, registry));
+    // What still waits for a store that does not answer is not waited for.
+    stores.shutdown_timeout(Duration::from_millis(100));
+    served
+}
+
+fn open_store(settings: &Settings, stores: &Runtime, registry: &mut Registry) -> Result<Store, StartError> {
+    let durable = match &settings.store.url {
+        DatabaseUrl::Sqlite(path) => {
+            let _in_runtime = stores.enter();
+            let options = OpenOptions { run_migrations: settings.store.run_migrations, ..OpenOptions::default() };
+            Durable::Sqlite(SqliteStore::open(path, &options).map_err(|error| StartError::Store(error.to_string()))?)
+        }
+        DatabaseUrl::Postgres(_) => {
+            return Err(StartError::Store("this version keeps its games in SQLite only".to_owned()));
+        }
+    };
+    Ok(Store::new(durable, settings.limits.request_timeout, StoreMetrics::register(registry)))
+}
+
+async fn run(
+    settings: Arc<Settings>,
+    store: Store,
+    stores: &Runtime,
+    mut registry: Registry,
+) -> Result<(), StartError> {
+    let clock = Clock::system();
+    let backpressure = Backpressure::register(&mut registry);
+    let engine = start_engine(&settings, &clock, store, stores, &mut registry, backpressure.clone());
+    let connections = Arc::new(Connections::new(ConnectionLimits {
+        node: settings.limits.max_connections.get(),
+        address: settings.limits.max_connections_per_ip.get(),
+        user: settings.limits.max_connections_per_user.get(),
+    }));
+    let ws = Arc::new(WsMetrics::register(&mut registry, &backpressure));
+    let silence = settings.heartbeat.interval * settings.heartbeat.misses.get();
+    stores.spawn(Arc::clone(&connections).watch(clock.clone(), silence));
+    let keep =
+        Retention { absent_after: settings.session.absent_player, untouched_for: settings.session.game_retention };
+    let every = settings.session.cleanup_interval;
+    stores.spawn(janitor::run(Arc::clone(&engine.shards), clock.clone(), keep, every));
+
+    let edge = web::Data::new(Edge::new(Arc::clone(&engine.shards), clock, Arc::clone(&settings), connections, ws));
+    let (server, address) = listen(&edge, &settings)?;
+    let handle = server.handle();
+    let serving = actix::spawn(server);
+    announce(&settings, address);
+
+    stop_signal().await?;
+    drain(&edge, &settings, &[handle], engine).await;
+    serving.abort();
+    Ok(())
+}
+
+fn start_engine(
+    settings: &Settings,
+    clock: &Clock,
+    store: Store,
+    stores: &Runtime,
+    registry: &mut Registry,
+    backpressure: Backpressure,
+) -> Engine {
+    let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(registry)));
+    let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), stores.handle());
+    let families = ShardFamilies::register(registry, backpressure);
+    let rules = Rules {
+        retention: settings.session.replay_retention.get(),
+        token_ttl: settings.session.token_ttl,
+        absent_after: settings.session.absent_player,
+        open_games: settings.auth.open_games,
+        create_on_join: settings.app_env == AppEnv::Development,
+        heartbeat_flush: settings.heartbeat.flush_interval,
+    };
+    let count = settings.shard.shards.get();
+    let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for index in 0..count {
+        let metrics = Arc::new(families.shard(index));
+        let (rules, clock, journal, reader) = (rules.clone(), clock.clone(), journal.clone(), reader.clone());
+        let budget_bytes = settings.shard.memory_budget_bytes.get() / count;
+        let (arbiter, shard_metrics) = (Arbiter::new(), Arc::clone(&metrics));
+        let addr = ShardActor::start_in_arbiter(&arbiter.handle(), move |context| {
+            let postbox = ShardActor::postbox(context);
+            let frames = Arc::new(Frames);
+            let parts =
+                Parts { index, rules, budget_bytes, clock, frames, journal, reader, postbox, metrics: shard_metrics };
+            ShardActor::new(Core::new(parts))
+        });
+        handles.push(ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics));
+        arbiters.push(arbiter);
+    }
+    Engine { shards: Arc::new(Shards::new(handles, store)), arbiters, journal: stores.spawn(writing) }
+}
+
+fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::net::SocketAddr), StartError> {
+    let address = settings.listen.address();
+    let edge = edge.clone();
+    let server = HttpServer::new(move || {
+        WebApp::new().app_data(edge.clone()).route("/ws/game", web::get().to(crate::edge::ws::open))
+    });
+    let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let server = server
+        .workers(workers)
+        .backlog(BACKLOG)
+        .max_connections(settings.limits.max_connections.get() + SPARE_CONNECTIONS)
+        .keep_alive(Duration::from_secs(30))
+        .client_request_timeout(Duration::from_secs(5))
+        // The default lets each closed WebSocket linger for a second.
+        .client_disconnect_timeout(Duration::from_millis(200))
+        .shutdown_timeout(1)
+        .disable_signals()
+        .on_connect(on_connect)
+        .bind(address)
+        .map_err(|error| StartError::Listen(address, error))?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
+
+/// Tells whoever started the service where it is.
+fn announce(settings: &Settings, address: std::net::SocketAddr) {
+    tracing::info!(context = "App", address = %address, "Rejoin is listening on http://{address}");
+    let Some(token) = settings.made_api_token() else { return };
+    println!("\nRejoin is listening on http://{address}");
+    println!("  try:  curl -s -H 'X-API-Token: {}' -X PUT http://{address}/v1/games/my-first-game", token.expose());
+    println!("  or:   cargo run --release -- smoke --url http://{address}\n");
+}
+
+async fn stop_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The way down: not ready, sockets told, servers stopped, journal written.
+async fn drain(edge: &Edge, settings: &Settings, servers: &[ServerHandle], engine: Engine) {
+    tracing::info!(context = "App", connections = edge.connections.len(), "Draining");
+    let grace = settings.listen.shutdown_grace;
+    edge.drain();
+    edge.connections.close_all(Farewell::Restart);
+    let all_gone = async {
+        while !edge.connections.is_empty() {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    if timeout(grace / 2, all_gone).await.is_err() {
+        edge.connections.end_all(edge.clock.now());
+    }
+    for server in servers {
+        // A request that takes longer than the grace is cut off.
+        let _ = timeout(grace / 4, server.stop(true)).await;
+    }
+    engine.shards.tell_all(|| Notice::Drain);
+    // An answer means that the shard has taken note.
+    engine.shards.stats(grace / 4).await;
+    for arbiter in engine.arbiters {
+        arbiter.stop();
+    }
+    match timeout(grace / 4, engine.journal).await {
+        Ok(_) => tracing::info!(context = "App", "Drained"),
+        Err(_) => tracing::error!(context = "App", "The journal was not written in time"),
+    }
+}
