@@ -10,6 +10,8 @@ pub mod core;
 mod error;
 mod governing;
 mod handle;
+#[cfg(test)]
+mod history;
 pub mod janitor;
 mod joining;
 pub mod journal;
