@@ -71,7 +71,7 @@ pub struct Player {
     pub history: Vec<Option<String>>,
     /// Refs sent so far; the last may not be confirmed.
     pub refs: usize,
-    /// The floor it was told of as it came in.
+    /// The floor it was told of as it came in, or will be.
     pub told: Sequence,
     welcomed: bool,
 }

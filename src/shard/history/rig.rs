@@ -28,7 +28,7 @@ use crate::{
         metrics::{Backpressure, ShardFamilies},
         reader::{LoadRequest, PageRequest},
     },
-    store::{Revoked, StoreError},
+    store::{Revoked, StoreError, Write},
 };
 
 const RETENTION: usize = 5;
@@ -230,6 +230,14 @@ impl Rig {
 
     pub fn write(&mut self, fate: Fate) {
         let Ok(Submission { write, then }) = self.writes.try_recv() else { return };
+        if let Write::TakeSeat { seat, .. } = &write {
+            // Its user will be told of the floor that the seat was taken above.
+            let floor = self.core.residents.peek(&self.game_id).map_or(Sequence::ZERO, |game| game.floor);
+            self.players
+                .iter_mut()
+                .filter(|player| player.user_id == seat.user_id)
+                .for_each(|player| player.told = floor);
+        }
         let outcome = match fate {
             Fate::Lands => Ok(self.stored.apply(&write)),
             Fate::Fails => Err(StoreError::Unavailable("as planned".to_owned())),
