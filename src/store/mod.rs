@@ -1,10 +1,10 @@
 //! What outlives memory: games, their events and their seats.
 //!
-//! [`Durable`] is the source of truth; every tier of that kind passes the one suite in `conformance`.
+//! Every durable tier is a source of truth, and passes the one suite in `conformance`.
 
 mod durable;
 mod error;
-
+pub mod sqlite;
 mod write;
 
 pub use durable::{Cleaned, DurableStore, EventPage, Retention, Revocation, Revoked};

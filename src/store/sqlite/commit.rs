@@ -1,0 +1,203 @@
+//! Batches of writes: each write whole or not at all, all of them in one transaction.
+
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error},
+};
+
+use super::{
+    append::append,
+    removal::remove_game,
+    rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text},
+    schema::{game, game_event, game_receipt, game_session, larger},
+    writer::{Failure, in_transaction},
+};
+use crate::{
+    domain::{Epoch, Game, GameId, Seat, Summary, Timestamp},
+    store::{Floor, GameChange, Outcome, SeatMark, StoreError, Write},
+};
+
+/// Commits a batch, in its order.
+pub(super) fn commit(connection: &mut SqliteConnection, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    let together = in_transaction(connection, |connection| {
+        batch.iter().map(|write| apply(connection, write)).collect::<QueryResult<_>>()
+    });
+    match together {
+        Err(Failure::Before(error)) if is_contradiction(&error) => {
+            let apart = in_transaction(connection, |connection| {
+                batch.iter().map(|write| apply_apart(connection, write)).collect::<QueryResult<_>>()
+            });
+            Ok(apart?)
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Whether it was the data that failed, and not the database.
+fn is_contradiction(error: &Error) -> bool {
+    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+    matches!(
+        error,
+        Error::DatabaseError(CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation, _)
+            | Error::DeserializationError(_)
+            | Error::SerializationError(_)
+            | Error::InvalidCString(_)
+    )
+}
+
+/// Does a write that may contradict what is stored, without harm to its neighbours. Such a write is a mistake of this
+/// program or a damaged file; its game is not what it was taken for.
+fn apply_apart(connection: &mut SqliteConnection, write: &Write) -> QueryResult<Outcome> {
+    match connection.transaction(|connection| apply(connection, write)) {
+        Err(error) if is_contradiction(&error) => {
+            tracing::error!(context = "SqliteStore", %error, "A write contradicts what is stored");
+            Ok(Outcome::Stale)
+        }
+        result => result,
+    }
+}
+
+fn apply(connection: &mut SqliteConnection, write: &Write) -> QueryResult<Outcome> {
+    let written = match write {
+        Write::Append(events) => return append(connection, events),
+        Write::CreateGame(game) => create_game(connection, game)?,
+        Write::ChangeGame(change) => change_game(connection, change)?,
+        Write::PutSummary { game_id, epoch, summary, at } => put_summary(connection, game_id, *epoch, summary, *at)?,
+        Write::TakeSeat { game_id, epoch, expected_seats_version, seat } => {
+            take_seat(connection, game_id, *epoch, *expected_seats_version, seat)?
+        }
+        Write::DeleteGame { game_id, epoch } => delete_game(connection, game_id, *epoch)?,
+        Write::Marks { seats, floors } => {
+            seats.iter().try_for_each(|mark| mark_seat(connection, mark))?;
+            floors.iter().try_for_each(|floor| raise_floor(connection, floor))?;
+            true
+        }
+    };
+    Ok(if written { Outcome::Done } else { Outcome::Stale })
+}
+
+fn create_game(connection: &mut SqliteConnection, game: &Game) -> QueryResult<bool> {
+    let row = GameRow::of(game)?;
+    let made = diesel::insert_into(game::table).values(row).on_conflict(game::id).do_nothing().execute(connection)?;
+    Ok(made == 1)
+}
+
+fn change_game(connection: &mut SqliteConnection, change: &GameChange) -> QueryResult<bool> {
+    let changed = diesel::update(game::table)
+        .filter(game::id.eq(change.game_id.as_str()))
+        .filter(game::epoch.eq(change.epoch.to_string()))
+        .filter(game::seats_version.eq(from_number(change.expected_seats_version)))
+        .set((
+            game::seats_version.eq(game::seats_version + 1),
+            game::players.eq(players_to_text(&change.players)?),
+            game::open.eq(change.open),
+            game::metadata.eq(change.metadata.as_ref().map(payload_to_text)),
+            game::updated_at.eq(larger(game::updated_at, change.at.as_millis())),
+        ))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+fn put_summary(
+    connection: &mut SqliteConnection,
+    game: &GameId,
+    epoch: Epoch,
+    summary: &Summary,
+    at: Timestamp,
+) -> QueryResult<bool> {
+    let put = diesel::update(game::table)
+        .filter(game::id.eq(game.as_str()))
+        .filter(game::epoch.eq(epoch.to_string()))
+        .set((
+            game::summary_sequence.eq(from_number(summary.sequence.number())),
+            game::summary.eq(summary.state.as_str()),
+            game::updated_at.eq(larger(game::updated_at, at.as_millis())),
+        ))
+        .execute(connection)?;
+    Ok(put == 1)
+}
+
+fn take_seat(
+    connection: &mut SqliteConnection,
+    game: &GameId,
+    epoch: Epoch,
+    expected_seats_version: u64,
+    seat: &Seat,
+) -> QueryResult<bool> {
+    let expected = diesel::update(game::table)
+        .filter(game::id.eq(game.as_str()))
+        .filter(game::epoch.eq(epoch.to_string()))
+        .filter(game::seats_version.eq(from_number(expected_seats_version)))
+        .set(game::seats_version.eq(game::seats_version + 1))
+        .execute(connection)?;
+    if expected == 1 {
+        diesel::replace_into(game_session::table).values(SeatRow::of(game, seat)).execute(connection)?;
+    }
+    Ok(expected == 1)
+}
+
+fn delete_game(connection: &mut SqliteConnection, game: &GameId, epoch: Epoch) -> QueryResult<bool> {
+    let this_life = game::table.filter(game::id.eq(game.as_str())).filter(game::epoch.eq(epoch.to_string()));
+    let exists = diesel::select(diesel::dsl::exists(this_life)).get_result(connection)?;
+    if exists {
+        remove_game(connection, game.as_str())?;
+    }
+    Ok(exists)
+}
+
+/// Moves a seat's marks forward. A session that was revoked or replaced has none.
+fn mark_seat(connection: &mut SqliteConnection, mark: &SeatMark) -> QueryResult<()> {
+    use game_session::dsl;
+    diesel::update(dsl::game_session)
+        .filter(dsl::id.eq(mark.session_id.to_string()))
+        .filter(dsl::revoked_at.is_null())
+        .set((
+            dsl::last_ack_sequence.eq(larger(dsl::last_ack_sequence, from_number(mark.last_ack.number()))),
+            dsl::proven_generation.eq(larger(dsl::proven_generation, i64::from(mark.proven.number()))),
+            dsl::issued_generation.eq(larger(dsl::issued_generation, i64::from(mark.issued.number()))),
+            dsl::issued_at.eq(larger(dsl::issued_at, mark.issued_at.as_millis())),
+            dsl::last_heartbeat_at.eq(larger(dsl::last_heartbeat_at, mark.last_seen_at.as_millis())),
+            dsl::expires_at.eq(larger(dsl::expires_at, mark.expires_at.as_millis())),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Removes the events that a floor, if it still holds, lets go of. Those with a ref leave a receipt.
+fn raise_floor(connection: &mut SqliteConnection, floor: &Floor) -> QueryResult<()> {
+    let game_id = floor.game_id.as_str();
+    let number = from_number(floor.floor.number());
+    let raised = diesel::update(game::table)
+        .filter(game::id.eq(game_id))
+        .filter(game::epoch.eq(floor.epoch.to_string()))
+        .filter(game::seats_version.eq(from_number(floor.seats_version)))
+        .filter(game::floor.lt(number))
+        .filter(game::head.ge(number))
+        .set(game::floor.eq(number))
+        .execute(connection)?;
+    if raised == 0 {
+        return Ok(());
+    }
+    let pruned = game_event::table.filter(game_event::game_id.eq(game_id)).filter(game_event::sequence.le(number));
+    let receipts = pruned.filter(game_event::client_ref.is_not_null()).select((
+        game_event::game_id,
+        game_event::user_id,
+        game_event::client_ref.assume_not_null(),
+        game_event::sequence,
+        game_event::event_type,
+        game_event::created_at,
+    ));
+    diesel::insert_into(game_receipt::table)
+        .values(receipts)
+        .into_columns((
+            game_receipt::game_id,
+            game_receipt::user_id,
+            game_receipt::client_ref,
+            game_receipt::sequence,
+            game_receipt::event_type,
+            game_receipt::created_at,
+        ))
+        .execute(connection)?;
+    diesel::delete(pruned).execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Rows, and what they mean.
+
+use std::error;
+
+use diesel::{prelude::*, result::Error};
+
+use super::schema::{game, game_event, game_session};
+use crate::domain::{
+    Epoch, Event, EventRef, EventType, Game, GameId, Generation, Payload, ReplayTail, Seat, Sequence, SessionId,
+    Summary, Timestamp, UserId,
+};
+
+/// A game without its seats and events.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = game)]
+pub(super) struct GameRow {
+    id: String,
+    epoch: String,
+    head: i64,
+    floor: i64,
+    seats_version: i64,
+    created_at: i64,
+    updated_at: i64,
+    open: Option<bool>,
+    summary_sequence: Option<i64>,
+    players: String,
+    metadata: Option<String>,
+    summary: Option<String>,
+}
+
+impl GameRow {
+    pub(super) fn of(game: &Game) -> QueryResult<Self> {
+        Ok(Self {
+            id: game.id.to_string(),
+            epoch: game.epoch.to_string(),
+            head: from_number(game.head().number()),
+            floor: from_number(game.floor.number()),
+            seats_version: from_number(game.seats_version),
+            created_at: game.created_at.as_millis(),
+            updated_at: game.updated_at.as_millis(),
+            open: game.open,
+            summary_sequence: game.summary.as_ref().map(|summary| from_number(summary.sequence.number())),
+            players: players_to_text(&game.players)?,
+            metadata: game.metadata.as_ref().map(payload_to_text),
+            summary: game.summary.as_ref().map(|summary| payload_to_text(&summary.state)),
+        })
+    }
+
+    pub(super) fn epoch(&self) -> QueryResult<Epoch> {
+        Epoch::parse(&self.epoch).ok_or_else(|| unreadable("an epoch"))
+    }
+
+    pub(super) fn head(&self) -> QueryResult<Sequence> {
+        to_sequence(self.head)
+    }
+
+    pub(super) fn floor(&self) -> QueryResult<Sequence> {
+        to_sequence(self.floor)
+    }
+
+    /// The game, with the seats and events that belong to the row.
+    pub(super) fn into_game(self, tail: ReplayTail, seats: Vec<Seat>) -> QueryResult<Game> {
+        let created_at = Timestamp::from_millis(self.created_at);
+        let mut game = Game::new(GameId::parse(&self.id).map_err(unreadable)?, created_at, 0);
+        game.epoch = self.epoch()?;
+        game.floor = self.floor()?;
+        game.seats_version = to_number(self.seats_version)?;
+        game.updated_at = Timestamp::from_millis(self.updated_at);
+        game.open = self.open;
+        game.players = serde_json::from_str(&self.players).map_err(unreadable)?;
+        game.metadata = self.metadata.map(Payload::from_store);
+        game.summary = match self.summary_sequence.zip(self.summary) {
+            Some((sequence, state)) => {
+                Some(Summary { sequence: to_sequence(sequence)?, state: Payload::from_store(state) })
+            }
+            None => None,
+        };
+        Ok(game.with_history(tail, seats))
+    }
+}
+
+/// A seat.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = game_session)]
+pub(super) struct SeatRow {
+    id: String,
+    game_id: String,
+    user_id: String,
+    last_ack_sequence: i64,
+    proven_generation: i64,
+    issued_generation: i64,
+    last_heartbeat_at: i64,
+    issued_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    metadata: Option<String>,
+}
+
+impl SeatRow {
+    pub(super) fn of(game: &GameId, seat: &Seat) -> Self {
+        Self {
+            id: seat.session_id.to_string(),
+            game_id: game.to_string(),
+            user_id: seat.user_id.to_string(),
+            last_ack_sequence: from_number(seat.last_ack.number()),
+            proven_generation: seat.proven.number().into(),
+            issued_generation: seat.issued.number().into(),
+            last_heartbeat_at: seat.last_seen_at.as_millis(),
+            issued_at: seat.issued_at.as_millis(),
+            expires_at: seat.expires_at.as_millis(),
+            revoked_at: seat.revoked_at.map(Timestamp::as_millis),
+            metadata: seat.metadata.as_ref().map(payload_to_text),
+        }
+    }
+
+    pub(super) fn into_seat(self) -> QueryResult<Seat> {
+        Ok(Seat {
+            session_id: to_session(&self.id)?,
+            user_id: UserId::parse(&self.user_id).map_err(unreadable)?,
+            last_ack: to_sequence(self.last_ack_sequence)?,
+            proven: to_generation(self.proven_generation)?,
+            issued: to_generation(self.issued_generation)?,
+            issued_at: Timestamp::from_millis(self.issued_at),
+            expires_at: Timestamp::from_millis(self.expires_at),
+            last_seen_at: Timestamp::from_millis(self.last_heartbeat_at),
+            revoked_at: self.revoked_at.map(Timestamp::from_millis),
+            metadata: self.metadata.map(Payload::from_store),
+            online: false,
+        })
+    }
+}
+
+/// An event to be kept, borrowed: there are many.
+#[derive(Insertable)]
+#[diesel(table_name = game_event)]
+pub(super) struct NewEventRow<'a> {
+    game_id: &'a str,
+    sequence: i64,
+    event_type: &'a str,
+    user_id: &'a str,
+    client_ref: Option<&'a str>,
+    payload: &'a str,
+    created_at: i64,
+}
+
+impl<'a> NewEventRow<'a> {
+    pub(super) fn of(game: &'a GameId, event: &'a Event) -> Self {
+        Self {
+            game_id: game.as_str(),
+            sequence: from_number(event.sequence.number()),
+            event_type: event.event_type.as_str(),
+            user_id: user_to_text(event.user_id.as_ref()),
+            client_ref: event.client_ref.as_ref().map(EventRef::as_str),
+            payload: event.payload.as_str(),
+            created_at: event.created_at.as_millis(),
+        }
+    }
+}
+
+/// An event that was kept.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = game_event)]
+pub(super) struct EventRow {
+    sequence: i64,
+    event_type: String,
+    user_id: String,
+    client_ref: Option<String>,
+    payload: String,
+    created_at: i64,
+}
+
+impl EventRow {
+    pub(super) fn into_event(self) -> QueryResult<Event> {
+        let user_id = Some(self.user_id).filter(|user| !user.is_empty());
+        Ok(Event {
+            sequence: to_sequence(self.sequence)?,
+            event_type: EventType::from_store(&self.event_type).map_err(unreadable)?,
+            payload: Payload::from_store(self.payload),
+            user_id: user_id.map(|user| UserId::parse(&user)).transpose().map_err(unreadable)?,
+            client_ref: self.client_ref.map(|text| EventRef::parse(&text)).transpose().map_err(unreadable)?,
+            created_at: Timestamp::from_millis(self.created_at),
+        })
+    }
+}
+
+/// What repeats are answered with: an event, or (without its payload) the receipt that is left of one.
+#[derive(Queryable)]
+pub(super) struct OriginalRow {
+    sequence: i64,
+    event_type: String,
+    payload: Option<String>,
+    created_at: i64,
+}
+
+impl OriginalRow {
+    /// The original of a repeat, which has the same user and ref.
+    pub(super) fn into_original(self, repeat: &Event) -> QueryResult<Event> {
+        Ok(Event {
+            sequence: to_sequence(self.sequence)?,
+            event_type: EventType::from_store(&self.event_type).map_err(unreadable)?,
+            payload: self.payload.map_or_else(|| repeat.payload.clone(), Payload::from_store),
+            user_id: repeat.user_id.clone(),
+            client_ref: repeat.client_ref.clone(),
+            created_at: Timestamp::from_millis(self.created_at),
+        })
+    }
+}
+
+/// A row that no version of this program has written, or a write that contradicts itself.
+pub(super) fn unreadable(what: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
+    Error::DeserializationError(what.into())
+}
+
+pub(super) fn user_to_text(user: Option<&UserId>) -> &str {
+    user.map_or("", UserId::as_str)
+}
+
+pub(super) fn payload_to_text(payload: &Payload) -> String {
+    payload.as_str().to_owned()
+}
+
+pub(super) fn players_to_text(players: &[UserId]) -> QueryResult<String> {
+    serde_json::to_string(players).map_err(|error| Error::SerializationError(error.into()))
+}
+
+/// SQL's integers are signed. No sequence or version comes near the difference.
+pub(super) fn from_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn to_number(number: i64) -> QueryResult<u64> {
+    u64::try_from(number).map_err(unreadable)
+}
+
+pub(super) fn to_sequence(number: i64) -> QueryResult<Sequence> {
+    to_number(number).map(Sequence::new)
+}
+
+fn to_generation(number: i64) -> QueryResult<Generation> {
+    u32::try_from(number).map(Generation::new).map_err(unreadable)
+}
+
+pub(super) fn to_session(text: &str) -> QueryResult<SessionId> {
+    SessionId::parse(text).ok_or_else(|| unreadable("a session's id"))
+}
