@@ -7,6 +7,9 @@ mod error;
 pub mod sqlite;
 mod write;
 
+#[cfg(test)]
+mod conformance;
+
 pub use durable::{Cleaned, DurableStore, EventPage, Retention, Revocation, Revoked};
 pub use error::StoreError;
 pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};

@@ -16,5 +16,8 @@ mod schema;
 mod tier;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use migrate::migrate;
 pub use tier::{OpenOptions, SqliteStore};
