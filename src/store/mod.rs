@@ -1,15 +1,24 @@
 //! What outlives memory: games, their events and their seats.
 //!
-//! Every durable tier is a source of truth, and passes the one suite in `conformance`.
+//! [`Store`] is what the other layers name. Behind it, [`Durable`] is the source of truth; every tier of that kind
+//! passes the one suite in `conformance`.
 
 mod durable;
 mod error;
+mod metrics;
 pub mod sqlite;
+mod tier;
+mod tiered;
 mod write;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+pub mod faulty;
 
 pub use durable::{Cleaned, DurableStore, EventPage, Retention, Revocation, Revoked};
 pub use error::StoreError;
+pub use metrics::StoreMetrics;
+pub use tier::Durable;
+pub use tiered::Store;
 pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};

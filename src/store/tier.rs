@@ -1,0 +1,57 @@
+//! The durable tiers there are, as one type.
+
+#[cfg(test)]
+use super::faulty::FaultyStore;
+use super::{
+    Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write, sqlite::SqliteStore,
+};
+use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
+
+/// The durable tier of this node.
+pub enum Durable {
+    /// A file of this machine.
+    Sqlite(SqliteStore),
+    /// One that fails on demand.
+    #[cfg(test)]
+    Faulty(FaultyStore),
+}
+
+macro_rules! each {
+    ($tier:expr, $store:ident => $call:expr) => {
+        match $tier {
+            Durable::Sqlite($store) => $call,
+            #[cfg(test)]
+            Durable::Faulty($store) => $call,
+        }
+    };
+}
+
+impl DurableStore for Durable {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        each!(self, store => store.commit(batch).await)
+    }
+
+    async fn load(&self, games: Vec<GameId>, tail: usize) -> Result<Vec<Option<Game>>, StoreError> {
+        each!(self, store => store.load(games, tail).await)
+    }
+
+    async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
+        each!(self, store => store.events_after(game, after, limit).await)
+    }
+
+    async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
+        each!(self, store => store.game_of_session(session).await)
+    }
+
+    async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        each!(self, store => store.revoke(which, now).await)
+    }
+
+    async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, StoreError> {
+        each!(self, store => store.clean_up(keep, now).await)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        each!(self, store => store.check().await)
+    }
+}
