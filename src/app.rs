@@ -4,7 +4,7 @@
 
 use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use actix::{Actor, Arbiter};
+use actix::Arbiter;
 use actix_web::{App as WebApp, HttpServer, dev::Server, dev::ServerHandle, web};
 use prometheus_client::registry::Registry;
 use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
@@ -20,7 +20,7 @@ use crate::{
     shard::{
         Journal, Reader, ShardHandle, Shards,
         actor::ShardActor,
-        core::{Core, Parts, Rules},
+        core::{Parts, Rules},
         janitor,
         messages::Notice,
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
@@ -148,16 +148,18 @@ fn start_engine(
     let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for index in 0..count {
         let metrics = Arc::new(families.shard(index));
-        let (rules, clock, journal, reader) = (rules.clone(), clock.clone(), journal.clone(), reader.clone());
-        let budget_bytes = settings.shard.memory_budget_bytes.get() / count;
-        let (arbiter, shard_metrics) = (Arbiter::new(), Arc::clone(&metrics));
-        let addr = ShardActor::start_in_arbiter(&arbiter.handle(), move |context| {
-            let postbox = ShardActor::postbox(context);
-            let frames = Arc::new(Frames);
-            let parts =
-                Parts { index, rules, budget_bytes, clock, frames, journal, reader, postbox, metrics: shard_metrics };
-            ShardActor::new(Core::new(parts))
-        });
+        let arbiter = Arbiter::new();
+        let parts = Parts {
+            index,
+            rules: rules.clone(),
+            budget_bytes: settings.shard.memory_budget_bytes.get() / count,
+            clock: clock.clone(),
+            frames: Arc::new(Frames),
+            journal: journal.clone(),
+            reader: reader.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let addr = ShardActor::spawn(&arbiter.handle(), parts);
         handles.push(ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics));
         arbiters.push(arbiter);
     }

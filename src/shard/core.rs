@@ -89,7 +89,6 @@ pub struct Parts {
     pub frames: Arc<dyn FrameWriter>,
     pub journal: Journal,
     pub reader: Reader,
-    pub postbox: Postbox,
     pub metrics: Arc<ShardMetrics>,
 }
 
@@ -106,8 +105,8 @@ impl Resident for Game {
 impl Core {
     /// Starts with nothing in memory.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, postbox, metrics } = parts;
+    pub fn new(parts: Parts, postbox: Postbox) -> Self {
+        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, metrics } = parts;
         let marking = super::marking::Marking::new(clock.now());
         Self {
             index,

@@ -25,6 +25,8 @@ pub struct Room {
     /// What waits to be written, in order.
     pub turns: VecDeque<Turn>,
     pub in_flight: Option<Flight>,
+    /// How often in a row the store knew better than memory.
+    pub stale: u32,
     pub carried: Option<Carried>,
     /// Originals of repeated events that only the store still knew, for the turn that asked.
     pub originals: Vec<Arc<Event>>,

@@ -69,7 +69,7 @@ impl Rig {
         let posted = Arc::clone(&completions);
         let mut registry = Registry::default();
         let backpressure = Backpressure::register(&mut registry);
-        let core = Core::new(Parts {
+        let parts = Parts {
             index: 0,
             rules: Rules {
                 retention: RETENTION,
@@ -84,9 +84,9 @@ impl Rig {
             frames: Arc::new(Plain),
             journal,
             reader,
-            postbox: Arc::new(move |completion| posted.lock().push_back(completion)),
             metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure).shard(0)),
-        });
+        };
+        let core = Core::new(parts, Arc::new(move |completion| posted.lock().push_back(completion)));
         Self {
             core,
             clock,
