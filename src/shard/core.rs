@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use super::{
     Busy, FrameWriter, Journal, Reader, ShardError,
     journal::Written,
-    messages::{Acknowledger, Author, Command, Deed, Notice, Request, ShardStats, Source},
+    messages::{Acknowledger, Author, Claim, Command, Deed, Notice, Request, ShardStats, Source},
     metrics::ShardMetrics,
     reader::LoadRequest,
     residents::{Resident, Residents, Use},
@@ -386,7 +386,11 @@ impl Core {
         }
         // Whoever asked may be gone: a reply that finds nobody is no fault.
         match deed {
-            Deed::Join(join) => join.outlet.close(farewell(error)),
+            Deed::Join(join) => join.outlet.close(match join.claim {
+                // A token of a game that is no more opens nothing.
+                Claim::Resume(_) if error == ShardError::NoGame => Farewell::InvalidToken,
+                Claim::Resume(_) | Claim::Access(_) => farewell(error),
+            }),
             Deed::Record(request) => self.refuse_record(game_id, request, error),
             Deed::Acknowledge { by: Acknowledger::Connection(connection), .. } => {
                 self.refuse_message(game_id, connection, None, error);
