@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::{
     Busy, ShardError,
-    core::Core,
+    core::{Core, farewell},
     joining::players,
     messages::{Configured, EventsView, GameSpec, GameView, Reply, SessionView, Source},
     reader::PageRequest,
-    refusing::farewell,
     room::{Flight, Made, Sitter, Turn},
 };
 use crate::{

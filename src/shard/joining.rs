@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use super::{
     ConnectionId, Delivery, ShardError, Slow,
-    core::{Completion, Core},
+    core::{Completion, Core, farewell},
     messages::{Claim, Deed, Join, PlayerView, Welcome, WelcomeSession},
     reader::PageRequest,
-    refusing::farewell,
     room::{Member, Sitter, Turn},
 };
 use crate::{

@@ -270,8 +270,7 @@ impl StreamHandler<Outgoing> for Client {
                 }
             }
             Outgoing::Close(why) => {
-                let of_token = [Farewell::InvalidToken, Farewell::SessionRevoked, Farewell::SessionExpired];
-                if self.inside.is_none() && of_token.contains(&why) {
+                if why == Farewell::InvalidToken {
                     self.edge.ws.count_invalid_token();
                     tracing::warn!(
                         context = "WebSocketServer",
