@@ -14,6 +14,8 @@ mod pages;
 mod request_id;
 mod routes;
 mod state;
+#[cfg(test)]
+pub mod test_kit;
 pub mod ws;
 
 pub use error::{Answer, Code};

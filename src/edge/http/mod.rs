@@ -4,6 +4,9 @@ pub mod events;
 pub mod games;
 pub mod sessions;
 
+#[cfg(test)]
+mod tests;
+
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::Serialize;
 
