@@ -6,6 +6,8 @@ mod support;
 
 mod access;
 mod bad_input;
+mod crash;
+mod drain;
 mod protocol;
 mod replay;
 mod resume;
