@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 use tokio::time::Instant;
 
 use super::{
-    core::{Completion, Core, Postbox},
+    core::{Completion, Core, Parts},
     handle::Place,
     messages::{Command, Notice},
 };
@@ -47,18 +47,15 @@ pub struct ShardActor {
 }
 
 impl ShardActor {
-    /// An actor of a shard.
+    /// Starts a shard on a thread of its own.
     #[must_use]
-    pub fn new(core: Core) -> Self {
-        Self { core, ticked_at: Instant::now() }
-    }
-
-    /// Brings completions back to the actor of a context. There are never more than there are requests under way.
-    #[must_use]
-    pub fn postbox(context: &mut Context<Self>) -> Postbox {
-        let addr = context.address();
-        #[expect(clippy::disallowed_methods, reason = "bounded by what the shard has under way")]
-        Arc::new(move |completion| addr.do_send(Completed(completion)))
+    pub fn spawn(thread: &ArbiterHandle, parts: Parts) -> Addr<Self> {
+        Self::start_in_arbiter(thread, move |context| {
+            let addr = context.address();
+            #[expect(clippy::disallowed_methods, reason = "bounded by what the shard has under way")]
+            let postbox = Arc::new(move |completion| addr.do_send(Completed(completion)));
+            Self { core: Core::new(parts, postbox), ticked_at: Instant::now() }
+        })
     }
 
     /// Runs a turn. One that panics leaves its game out of memory, to be loaded afresh.

@@ -12,7 +12,7 @@ use super::{
     metrics::ShardMetrics,
     reader::LoadRequest,
     residents::{Resident, Residents, Use},
-    room::{Loading, Room, Turn},
+    room::{Carried, Loading, Room, Turn},
 };
 use crate::{
     clock::Clock,
@@ -89,7 +89,6 @@ pub struct Parts {
     pub frames: Arc<dyn FrameWriter>,
     pub journal: Journal,
     pub reader: Reader,
-    pub postbox: Postbox,
     pub metrics: Arc<ShardMetrics>,
 }
 
@@ -106,8 +105,8 @@ impl Resident for Game {
 impl Core {
     /// Starts with nothing in memory.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, postbox, metrics } = parts;
+    pub fn new(parts: Parts, postbox: Postbox) -> Self {
+        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, metrics } = parts;
         let marking = super::marking::Marking::new(clock.now());
         Self {
             index,
@@ -244,7 +243,7 @@ impl Core {
     pub(super) fn reload(&mut self, game_id: &GameId) {
         let room = self.rooms.entry(game_id.clone()).or_default();
         if let Some(game) = self.residents.remove(game_id) {
-            room.carried = game.seats().to_vec();
+            room.carried = Some(Carried { epoch: game.epoch, floor: game.floor, seats: game.seats().to_vec() });
         }
         match room.loading.as_mut() {
             Some(loading) => *loading = Loading::Again,
@@ -270,12 +269,18 @@ impl Core {
         let now = self.clock.now();
         let game_id = game.id.clone();
         let room = self.rooms.entry(game_id.clone()).or_default();
-        for known in std::mem::take(&mut room.carried) {
-            if let Some(seat) = game.seat_mut(&known.user_id).filter(|seat| seat.session_id == known.session_id) {
-                seat.advance(&known);
-                room.marks.seats.insert(known.user_id);
-                self.marking.due.insert(game_id.clone());
+        if let Some(carried) = room.carried.take().filter(|carried| carried.epoch == game.epoch) {
+            for known in carried.seats {
+                if let Some(seat) = game.seat_mut(&known.user_id).filter(|seat| seat.session_id == known.session_id) {
+                    seat.advance(&known);
+                    room.marks.seats.insert(known.user_id);
+                }
             }
+            if carried.floor > game.floor {
+                game.prune(carried.floor);
+                room.marks.floor = true;
+            }
+            self.marking.due.insert(game_id.clone());
         }
         for member in room.members.values().filter(|member| member.role == Role::Player) {
             if let Some(seat) = game.seat_mut(&member.user_id) {

@@ -200,3 +200,165 @@ impl Shards {
         self.store.check().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use actix::Arbiter;
+    use prometheus_client::registry::Registry;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        domain::{Claims, Event, Farewell, Role, UserId},
+        shard::{
+            Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
+            core::{Parts, Rules},
+            messages::{Claim, GameView, Join, Source},
+            metrics::{Backpressure, JournalMetrics, ShardFamilies},
+        },
+        store::{
+            Durable, StoreMetrics,
+            faulty::{Fault, Faults, FaultyStore, Whose},
+        },
+    };
+
+    const CAPACITY: usize = 4;
+    const SOON: Duration = Duration::from_secs(5);
+
+    struct NoFrames;
+
+    impl FrameWriter for NoFrames {
+        fn event(&self, _: &GameId, _: &Event) -> Frame {
+            unreachable!("nothing is recorded")
+        }
+
+        fn presence(&self, _: &GameId, _: &UserId, _: bool, _: Timestamp) -> Frame {
+            unreachable!("nobody else is there")
+        }
+    }
+
+    /// An outlet that keeps its shard waiting until it is told to go on.
+    struct Stuck {
+        reached: mpsc::SyncSender<()>,
+        go_on: parking_lot::Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Outlet for Stuck {
+        fn deliver(&self, _: Delivery) -> Result<(), Slow> {
+            self.reached.send(()).unwrap();
+            self.go_on.lock().recv().unwrap();
+            Ok(())
+        }
+
+        fn close(&self, _: Farewell) {}
+
+        fn is_gone(&self) -> bool {
+            false
+        }
+
+        fn last_seen(&self) -> Timestamp {
+            Timestamp::default()
+        }
+    }
+
+    fn two_shards() -> (Shards, Faults) {
+        let mut registry = Registry::default();
+        let (faulty, faults) = FaultyStore::temporary();
+        let store = Store::new(Durable::Faulty(faulty), SOON, StoreMetrics::register(&mut registry));
+        let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
+        drop(tokio::spawn(writing));
+        let reader = Reader::start(store.clone(), 50, &Handle::current());
+        let backpressure = Backpressure::register(&mut registry);
+        let families = ShardFamilies::register(&mut registry, backpressure);
+        let rules = Rules {
+            retention: 50,
+            token_ttl: Duration::from_secs(60),
+            absent_after: Duration::from_secs(60),
+            open_games: true,
+            create_on_join: true,
+            heartbeat_flush: Duration::from_secs(5),
+        };
+        let shards = (0..2).map(|index| {
+            let metrics = Arc::new(families.shard(index));
+            let parts = Parts {
+                index,
+                rules: rules.clone(),
+                budget_bytes: 1_000_000,
+                clock: Clock::held_at(Timestamp::from_millis(1_000)),
+                frames: Arc::new(NoFrames),
+                journal: journal.clone(),
+                reader: reader.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            ShardHandle::new(ShardActor::spawn(&Arbiter::new().handle(), parts), CAPACITY, metrics)
+        });
+        (Shards::new(shards.collect(), store), faults)
+    }
+
+    /// A game of each shard.
+    fn games(shards: &Shards) -> [GameId; 2] {
+        let mut names = (0..).map(|number| GameId::parse(&format!("g{number}")).unwrap());
+        [0, 1].map(|index| names.find(|game| std::ptr::eq(shards.of(game), &raw const shards.all()[index])).unwrap())
+    }
+
+    fn describe(shards: &Shards, game: &GameId) -> Result<oneshot::Receiver<Result<GameView, ShardError>>, ()> {
+        let (reply, answer) = oneshot::channel();
+        let offered = shards.offer(game.clone(), Deed::Describe { source: Source::Memory, reply });
+        offered.map(|()| answer).map_err(drop)
+    }
+
+    #[actix::test]
+    async fn a_full_mailbox_refuses_at_once_and_leaves_the_other_shard_alone() {
+        let (shards, _faults) = two_shards();
+        let [slow, other] = games(&shards);
+        let ((reached, is_reached), (going, go_on)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
+        let claims = Claims { user_id: UserId::parse("ann").unwrap(), role: Role::Player, games: None };
+        let join = Join {
+            connection: crate::shard::ConnectionId(1),
+            outlet: Arc::new(Stuck { reached, go_on: parking_lot::Mutex::new(go_on) }),
+            claim: Claim::Access(claims),
+            asked: Role::Player,
+            said: None,
+            source: Source::Memory,
+        };
+        assert!(shards.offer(slow.clone(), Deed::Join(Box::new(join))).is_ok());
+        tokio::task::spawn_blocking(move || is_reached.recv_timeout(SOON)).await.unwrap().unwrap();
+
+        let asked: Vec<_> = (0..10).map(|_| describe(&shards, &slow)).collect();
+        let at_the_other = tokio::time::timeout(SOON, describe(&shards, &other).unwrap()).await.unwrap();
+
+        assert_eq!(asked.iter().filter(|asked| asked.is_ok()).count(), CAPACITY);
+        assert_eq!(shards.of(&slow).depth(), CAPACITY);
+        assert_eq!(at_the_other.unwrap().unwrap_err(), ShardError::NoGame);
+        going.send(()).unwrap();
+        for answer in asked.into_iter().flatten() {
+            assert!(tokio::time::timeout(SOON, answer).await.unwrap().unwrap().is_ok());
+        }
+        assert_eq!(shards.of(&slow).depth(), 0);
+    }
+
+    #[actix::test]
+    async fn what_waits_for_a_store_that_does_not_answer_is_bounded() {
+        let (shards, faults) = two_shards();
+        let [cold, _] = games(&shards);
+        faults.set(Whose::All, Fault::Stuck);
+        let mut answers = Vec::new();
+
+        let refused = loop {
+            match describe(&shards, &cold) {
+                // The mailbox is full for a moment: the shard takes out what is in it.
+                Err(()) => tokio::task::yield_now().await,
+                Ok(answer) => answers.push(answer),
+            }
+            if let Some(Ok(Err(error))) = answers.last_mut().map(oneshot::Receiver::try_recv) {
+                break error;
+            }
+            assert!(answers.len() < 100_000, "nothing was ever refused");
+        };
+
+        assert_eq!(refused, ShardError::Busy(Busy::Mailbox));
+    }
+}

@@ -19,6 +19,9 @@ use crate::{
 
 /// Turns that may wait in one game.
 const MAX_TURNS: usize = 1_024;
+/// How often in a row a write is tried anew because the store knows better. Other nodes cause a few; a game whose row
+/// contradicts itself would cause no end of them.
+const MAX_STALE: u32 = 16;
 /// Events after which a flight is full.
 const FLIGHT_EVENTS: usize = 256;
 
@@ -141,9 +144,19 @@ impl Core {
     pub(super) fn written(&mut self, game_id: &GameId, written: Written) {
         let Some(flight) = self.rooms.get_mut(game_id).and_then(|room| room.in_flight.take()) else { return };
         match written {
-            Ok(Outcome::Done) => self.landed(game_id, flight),
+            Ok(Outcome::Done) => {
+                self.rooms.entry(game_id.clone()).or_default().stale = 0;
+                self.landed(game_id, flight);
+            }
             Ok(Outcome::Stale) => {
-                self.turn_back(game_id, flight);
+                let stale = &mut self.rooms.entry(game_id.clone()).or_default().stale;
+                *stale += 1;
+                if *stale <= MAX_STALE {
+                    self.turn_back(game_id, flight);
+                } else {
+                    *stale = 0;
+                    self.refuse_flight(game_id, flight, ShardError::Unavailable);
+                }
                 self.reload(game_id);
             }
             Ok(Outcome::Repeated(originals)) => {

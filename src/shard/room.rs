@@ -11,7 +11,9 @@ use super::{
     ConnectionId, Outlet,
     messages::{Configured, Deed, GameSpec, Join, Recorded, Reply, Request, SessionView},
 };
-use crate::domain::{Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId};
+use crate::domain::{
+    Epoch, Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
+};
 
 /// What is going on in one game.
 #[derive(Default)]
@@ -23,8 +25,9 @@ pub struct Room {
     /// What waits to be written, in order.
     pub turns: VecDeque<Turn>,
     pub in_flight: Option<Flight>,
-    /// The seats as they were in memory when the game had to be loaded afresh: they may be ahead of the store.
-    pub carried: Vec<Seat>,
+    /// How often in a row the store knew better than memory.
+    pub stale: u32,
+    pub carried: Option<Carried>,
     /// Originals of repeated events that only the store still knew, for the turn that asked.
     pub originals: Vec<Arc<Event>>,
     pub marks: Marks,
@@ -36,6 +39,13 @@ pub enum Loading {
     Once,
     /// What it brings may be out of date already: load again after it.
     Again,
+}
+
+/// What was in memory when the game had to be loaded afresh, and may be ahead of the store: writes of it are on their way.
+pub struct Carried {
+    pub epoch: Epoch,
+    pub floor: Sequence,
+    pub seats: Vec<Seat>,
 }
 
 /// A connection in the game.

@@ -96,7 +96,9 @@ pub trait DurableStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Revoked>, StoreError>> + Send;
 
-    /// Removes what nobody needs any more.
+    /// Removes what nobody needs any more, as much as one call may. Ask again until it finds nothing.
+    ///
+    /// A seat that is removed leaves its last sign of life to its game, as the time of its last change.
     ///
     /// # Errors
     /// `Unavailable`; `Unknown`: ask again, it is safe to repeat.

@@ -42,6 +42,23 @@ struct Rule {
     once: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Read,
+    Write,
+}
+
+impl Rule {
+    fn applies(&self, call: Call, games: &[GameId]) -> bool {
+        let whose = match self.whose {
+            Whose::All => true,
+            Whose::GamesLike(prefix) => games.iter().any(|game| game.as_str().starts_with(prefix)),
+        };
+        // Only writes can be unknown.
+        whose && (call == Call::Write || !matches!(self.fault, Fault::UnknownNotDone | Fault::UnknownDone))
+    }
+}
+
 /// The faults of a store. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Faults(watch::Sender<Vec<Rule>>);
@@ -66,10 +83,10 @@ impl Faults {
         self.0.send_modify(|rules| rules.push(rule));
     }
 
-    fn next(&self, games: &[&GameId]) -> Option<Fault> {
+    fn next(&self, call: Call, games: &[GameId]) -> Option<Fault> {
         let mut next = None;
         self.0.send_if_modified(|rules| {
-            let Some(index) = rules.iter().position(|rule| rule.whose.includes(games)) else { return false };
+            let Some(index) = rules.iter().position(|rule| rule.applies(call, games)) else { return false };
             next = Some(rules[index].fault);
             // A stuck call waits for its own rule to go.
             if rules[index].once && rules[index].fault != Fault::Stuck {
@@ -81,19 +98,9 @@ impl Faults {
     }
 
     /// Waits until nothing holds these games.
-    async fn released(&self, games: &[&GameId]) {
-        let held =
-            |rules: &Vec<Rule>| rules.iter().any(|rule| rule.fault == Fault::Stuck && rule.whose.includes(games));
-        let _ = self.0.subscribe().wait_for(|rules| !held(rules)).await;
-    }
-}
-
-impl Whose {
-    fn includes(&self, games: &[&GameId]) -> bool {
-        match self {
-            Whose::All => true,
-            Whose::GamesLike(prefix) => games.iter().any(|game| game.as_str().starts_with(prefix)),
-        }
+    async fn released(&self, call: Call, games: &[GameId]) {
+        let stuck = |rule: &Rule| rule.fault == Fault::Stuck && rule.applies(call, games);
+        let _ = self.0.subscribe().wait_for(|rules| !rules.iter().any(stuck)).await;
     }
 }
 
@@ -114,6 +121,9 @@ impl FaultyStore {
     }
 
     /// Makes an empty store that goes when it is dropped.
+    ///
+    /// # Panics
+    /// Without a place for temporary files.
     #[must_use]
     pub fn temporary() -> (Self, Faults) {
         let folder = tempfile::tempdir().unwrap();
@@ -124,25 +134,26 @@ impl FaultyStore {
 
     async fn call<T>(
         &self,
-        games: &[&GameId],
-        call: impl Future<Output = Result<T, StoreError>>,
+        call: Call,
+        games: &[GameId],
+        done: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let unknown = || StoreError::Unknown("as the test wants it".to_owned());
-        match self.faults.next(games) {
-            None => call.await,
+        let why = || "as the test wants it".to_owned();
+        match self.faults.next(call, games) {
+            None => done.await,
             Some(Fault::Slow(delay)) => {
                 tokio::time::sleep(delay).await;
-                call.await
+                done.await
             }
             Some(Fault::Stuck) => {
-                self.faults.released(games).await;
-                call.await
+                self.faults.released(call, games).await;
+                done.await
             }
-            Some(Fault::Unavailable) => Err(StoreError::Unavailable("as the test wants it".to_owned())),
-            Some(Fault::UnknownNotDone) => Err(unknown()),
+            Some(Fault::Unavailable) => Err(StoreError::Unavailable(why())),
+            Some(Fault::UnknownNotDone) => Err(StoreError::Unknown(why())),
             Some(Fault::UnknownDone) => {
-                call.await?;
-                Err(unknown())
+                done.await?;
+                Err(StoreError::Unknown(why()))
             }
         }
     }
@@ -164,30 +175,31 @@ fn games_of(batch: &[Write]) -> Vec<GameId> {
 impl DurableStore for FaultyStore {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let games = games_of(&batch);
-        self.call(&games.iter().collect::<Vec<_>>(), self.inner.commit(batch)).await
+        self.call(Call::Write, &games, self.inner.commit(batch)).await
     }
 
     async fn load(&self, games: Vec<GameId>, tail: usize) -> Result<Vec<Option<Game>>, StoreError> {
-        self.call(&games.iter().collect::<Vec<_>>(), self.inner.load(games.clone(), tail)).await
+        self.call(Call::Read, &games, self.inner.load(games.clone(), tail)).await
     }
 
     async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
-        self.call(&[&game], self.inner.events_after(game.clone(), after, limit)).await
+        let games = [game.clone()];
+        self.call(Call::Read, &games, self.inner.events_after(game, after, limit)).await
     }
 
     async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
-        self.call(&[], self.inner.game_of_session(session)).await
+        self.call(Call::Read, &[], self.inner.game_of_session(session)).await
     }
 
     async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {
-        self.call(&[], self.inner.revoke(which, now)).await
+        self.call(Call::Write, &[], self.inner.revoke(which, now)).await
     }
 
     async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, StoreError> {
-        self.call(&[], self.inner.clean_up(keep, now)).await
+        self.call(Call::Write, &[], self.inner.clean_up(keep, now)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.call(&[], self.inner.check()).await
+        self.call(Call::Read, &[], self.inner.check()).await
     }
 }

@@ -152,3 +152,70 @@ impl StoreMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+    use crate::{
+        domain::{Epoch, GameId, Sequence},
+        store::Floor,
+    };
+
+    fn exposition(registry: &Registry) -> String {
+        let mut text = String::new();
+        encode(&mut text, registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn every_operation_is_there_before_anything_happened() {
+        let mut registry = Registry::default();
+
+        let _metrics = StoreMetrics::register(&mut registry);
+
+        let text = exposition(&registry);
+        for operation in Operation::ALL.map(Operation::as_str) {
+            assert!(text.contains(&format!("game_session_db_errors_total{{operation=\"{operation}\"}} 0\n")), "{text}");
+            for status in ["ok", "error"] {
+                let count = format!(
+                    "game_session_db_duration_seconds_count{{operation=\"{operation}\",status=\"{status}\"}} 0\n"
+                );
+                assert!(text.contains(&count), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_every_operation_that_occurs_in_it() {
+        let game_id = GameId::parse("g").unwrap();
+        let floor = Floor { game_id, epoch: Epoch::generate(), seats_version: 0, floor: Sequence::ZERO };
+        let delete = Write::DeleteGame { game_id: floor.game_id.clone(), epoch: floor.epoch };
+        let marks = |floors| Write::Marks { seats: Vec::new(), floors };
+
+        assert_eq!(Operations::of(&[delete.clone(), marks(vec![floor])]), Operations::just(Operation::Prune));
+        assert_eq!(Operations::of(&[delete, marks(Vec::new())]), Operations::NONE);
+    }
+
+    #[test]
+    fn operations_that_end_together_are_observed_one_by_one() {
+        let mut registry = Registry::default();
+        let metrics = StoreMetrics::register(&mut registry);
+        let both = Operations::just(Operation::AppendEvents).and(Operations::just(Operation::Cleanup));
+
+        metrics.observe(both, Duration::from_millis(3), true);
+
+        let text = exposition(&registry);
+        for line in [
+            r#"game_session_db_errors_total{operation="append_events"} 1"#,
+            r#"game_session_db_errors_total{operation="cleanup"} 1"#,
+            r#"game_session_db_errors_total{operation="heartbeat"} 0"#,
+            r#"game_session_db_duration_seconds_count{operation="cleanup",status="error"} 1"#,
+            r#"game_session_db_duration_seconds_count{operation="cleanup",status="ok"} 0"#,
+            r#"game_session_db_duration_seconds_bucket{le="0.005",operation="cleanup",status="error"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+}

@@ -130,3 +130,73 @@ impl Late {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::store::faulty::{Fault, Faults, FaultyStore, Whose};
+
+    fn store(deadline: Duration) -> (Store, Faults) {
+        let (durable, faults) = FaultyStore::temporary();
+        let metrics = StoreMetrics::register(&mut Registry::default());
+        (Store::new(Durable::Faulty(durable), deadline, metrics), faults)
+    }
+
+    fn game(id: &str) -> Game {
+        Game::new(GameId::parse(id).unwrap(), Timestamp::default(), 0)
+    }
+
+    fn making(id: &str) -> Vec<Write> {
+        vec![Write::CreateGame(Box::new(game(id)))]
+    }
+
+    async fn exists(store: &Store, id: &str) -> bool {
+        store.load(vec![GameId::parse(id).unwrap()], 0).await.unwrap()[0].is_some()
+    }
+
+    #[tokio::test]
+    async fn a_late_write_is_unknown_and_a_late_read_is_unavailable() {
+        let (store, faults) = store(Duration::from_millis(50));
+        faults.set(Whose::All, Fault::Stuck);
+
+        assert!(matches!(store.commit(making("g")).await, Err(StoreError::Unknown(_))));
+        assert!(matches!(store.load(Vec::new(), 0).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn a_fault_harms_only_the_games_it_is_for_until_it_is_lifted() {
+        let (store, faults) = store(Duration::from_secs(9));
+        faults.set(Whose::GamesLike("bad"), Fault::Unavailable);
+
+        assert_eq!(store.commit(making("good-1")).await, Ok(vec![Outcome::Done]));
+        assert!(matches!(store.commit(making("bad-1")).await, Err(StoreError::Unavailable(_))));
+        faults.lift();
+        assert!(!exists(&store, "bad-1").await);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_outcome_may_be_either() {
+        let (store, faults) = store(Duration::from_secs(9));
+
+        for (id, fault, done) in [("a", Fault::UnknownDone, true), ("b", Fault::UnknownNotDone, false)] {
+            faults.once(Whose::All, fault);
+            assert!(matches!(store.commit(making(id)).await, Err(StoreError::Unknown(_))));
+            assert_eq!(exists(&store, id).await, done);
+        }
+        assert_eq!(store.commit(making("c")).await, Ok(vec![Outcome::Done]), "once is once");
+    }
+
+    #[tokio::test]
+    async fn what_is_stuck_goes_on_when_it_is_released() {
+        let (store, faults) = store(Duration::from_secs(9));
+        faults.set(Whose::All, Fault::Stuck);
+
+        let release = async { faults.lift() };
+        let (outcome, ()) = tokio::join!(store.commit(making("g")), release);
+
+        assert_eq!(outcome, Ok(vec![Outcome::Done]));
+    }
+}

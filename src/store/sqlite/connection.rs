@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,9 +40,13 @@ impl Database {
 
     /// Makes the folder and the file where there are none, and turns WAL on, which the file remembers.
     pub(super) fn create(&self) -> Result<SqliteConnection, StoreError> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(|error| unavailable(format!("the database's folder: {error}")))?;
-        }
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            Some(_) | None => Path::new("."),
+        };
+        // SQLite does not wait for another process that turns WAL on: on their first start, they take turns here.
+        let turn = fs::create_dir_all(folder).and_then(|()| File::open(folder)).and_then(|it| it.lock().map(|()| it));
+        let _turn = turn.map_err(|error| unavailable(format!("the database's folder: {error}")))?;
         self.connect(
             "rwc",
             START_WAIT,
@@ -53,8 +57,8 @@ impl Database {
     /// Opens a file that exists. One that was taken away is not replaced by an empty one.
     fn open(&self, role: Role) -> Result<SqliteConnection, StoreError> {
         let settings = match role {
-            // 16 MB of changes between two checkpoints, 16 MB of cache. No memory map: there, a failing disk kills the
-            // process instead of a query.
+            // 16 MB of changes between two checkpoints, a log of 64 MB at rest, 16 MB of cache. No memory map: there, a
+            // failing disk kills the process instead of a query.
             Role::Write => {
                 "pragma synchronous = full; pragma foreign_keys = on; pragma wal_autocheckpoint = 4000;
                  pragma journal_size_limit = 67108864; pragma cache_size = -16000;"

@@ -16,16 +16,17 @@ pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/
 /// # Errors
 /// `Unavailable`: the file can't be opened, or a migration failed; the schema is as it was.
 pub fn migrate(path: impl AsRef<Path>) -> Result<Vec<String>, StoreError> {
-    apply(Database::at(path.as_ref(), Duration::ZERO)?.create()?)
+    apply(&mut Database::at(path.as_ref(), Duration::ZERO)?.create()?)
 }
 
 /// Applies what is missing, all or nothing. Two processes that do so at once take turns.
-pub(super) fn apply(mut connection: SqliteConnection) -> Result<Vec<String>, StoreError> {
+pub(super) fn apply(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
     connection
         .immediate_transaction(|connection| {
             let pending = connection.pending_migrations(MIGRATIONS)?;
             for migration in &pending {
                 connection.run_migration(migration)?;
+                tracing::info!(context = "SqliteStore", migration = %migration.name(), "Applied a migration");
             }
             Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
         })

@@ -47,9 +47,12 @@ impl SqliteStore {
     /// `Unavailable`: the file can't be opened, or its schema can't be brought up to date.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, StoreError> {
         let database = Database::at(path.as_ref(), options.busy_timeout)?;
-        let connection = database.create()?;
+        let mut connection = database.create()?;
         if options.run_migrations {
-            migrate::apply(connection)?;
+            migrate::apply(&mut connection)?;
+        }
+        for migration in migrate::pending(&mut connection)? {
+            tracing::warn!(context = "SqliteStore", migration, "A migration was not applied");
         }
         let writer = Writer::start(Connections::new(database.clone(), Role::Write), options.queue)?;
         let readers = Readers::new(Connections::new(database, Role::Read), options.readers);

@@ -1,0 +1,115 @@
+//! Random histories of one game against a naive model: whatever order things happen in, every client sees every event
+//! once, in order, and none that is not durable.
+//!
+//! The shard runs without threads: the test takes its writes and reads out by hand, and so decides what is answered
+//! when, and how.
+
+mod players;
+mod rig;
+mod stored;
+
+use proptest::{collection::vec, prelude::*};
+
+use rig::{Fate, Rig};
+
+/// One step of a history. Numbers pick a user, or how far.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Comes by access token, or by the token it holds, saying its position or not.
+    Join {
+        user: usize,
+        with_token: bool,
+        says_position: bool,
+    },
+    /// Comes with a token that opens nothing here.
+    Intrude {
+        user: usize,
+    },
+    /// Loses its connection; perhaps before it has read what was sent.
+    Drop {
+        user: usize,
+        unread: bool,
+    },
+    /// Sends a move, perhaps the last one again.
+    Move {
+        user: usize,
+        again: bool,
+    },
+    /// A backend posts several at once.
+    Post {
+        count: usize,
+    },
+    Acknowledge {
+        user: usize,
+        back: u64,
+    },
+    /// The next write of the journal meets its fate.
+    Write(Fate),
+    /// The next read is answered.
+    Read {
+        fails: bool,
+    },
+    /// Another node records an event.
+    Elsewhere,
+    Evict,
+    Revoke {
+        user: usize,
+    },
+    Wait {
+        millis: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = 0..3_usize;
+    let fate = prop_oneof![
+        12 => Just(Fate::Lands),
+        1 => Just(Fate::Fails),
+        1 => Just(Fate::LandsUnknown),
+        1 => Just(Fate::FailsUnknown),
+    ];
+    prop_oneof![
+        6 => (user.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(user, with_token, says_position)| Step::Join { user, with_token, says_position }),
+        1 => user.clone().prop_map(|user| Step::Intrude { user }),
+        3 => (user.clone(), any::<bool>()).prop_map(|(user, unread)| Step::Drop { user, unread }),
+        10 => (user.clone(), prop::bool::weighted(0.2)).prop_map(|(user, again)| Step::Move { user, again }),
+        1 => (1..5_usize).prop_map(|count| Step::Post { count }),
+        6 => (user.clone(), 0..3_u64).prop_map(|(user, back)| Step::Acknowledge { user, back }),
+        20 => fate.prop_map(Step::Write),
+        8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Read { fails }),
+        1 => Just(Step::Elsewhere),
+        2 => Just(Step::Evict),
+        1 => prop::bool::weighted(0.3).prop_flat_map(move |_| user.clone()).prop_map(|user| Step::Revoke { user }),
+        4 => prop_oneof![Just(60), Just(300), Just(5_000), Just(70_000)].prop_map(|millis| Step::Wait { millis }),
+    ]
+}
+
+fn play(rig: &mut Rig, step: &Step) {
+    match step {
+        Step::Join { user, with_token, says_position } => rig.join(*user, *with_token, *says_position),
+        Step::Intrude { user } => rig.intrude(*user),
+        Step::Drop { user, unread } => rig.drop_connection(*user, *unread),
+        Step::Move { user, again } => rig.send_move(*user, *again),
+        Step::Post { count } => rig.post(*count),
+        Step::Acknowledge { user, back } => rig.acknowledge(*user, *back),
+        Step::Write(fate) => rig.write(*fate),
+        Step::Read { fails } => rig.read(*fails),
+        Step::Elsewhere => rig.record_elsewhere(),
+        Step::Evict => rig.evict(),
+        Step::Revoke { user } => rig.revoke(*user),
+        Step::Wait { millis } => rig.wait(*millis),
+    }
+    rig.hold_to_the_claims();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_client_sees_every_event_once_in_order(steps in vec(step(), 1..150)) {
+        let mut rig = Rig::start();
+        steps.iter().for_each(|step| play(&mut rig, step));
+        rig.bring_everyone_home();
+    }
+}
