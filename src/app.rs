@@ -5,7 +5,7 @@
 use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use actix::Arbiter;
-use actix_web::{App as WebApp, HttpServer, dev::Server, dev::ServerHandle, web};
+use actix_web::{HttpServer, dev::Server, dev::ServerHandle, web};
 use prometheus_client::registry::Registry;
 use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
 
@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     domain::Farewell,
     edge::{
-        Edge,
+        self, Edge, EdgeMetrics, Listener,
         ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics, on_connect},
     },
     settings::{AppEnv, DatabaseUrl, Settings},
@@ -29,6 +29,7 @@ use crate::{
         Durable, Retention, Store, StoreMetrics,
         sqlite::{OpenOptions, SqliteStore},
     },
+    telemetry::LogLevelHandle,
 };
 
 /// Threads that wait for the stores; they hardly compute.
@@ -62,7 +63,7 @@ struct Engine {
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn serve(settings: Settings) -> Result<(), StartError> {
+pub fn serve(settings: Settings, log_level: LogLevelHandle) -> Result<(), StartError> {
     let stores = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STORE_THREADS)
         .thread_name("store")
@@ -71,7 +72,7 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let mut registry = Registry::default();
     let store = open_store(&settings, &stores, &mut registry)?;
-    let served = actix::System::new().block_on(run(settings, store, &stores, registry));
+    let served = actix::System::new().block_on(run(settings, store, &stores, registry, log_level));
     // What still waits for a store that does not answer is not waited for.
     stores.shutdown_timeout(Duration::from_millis(100));
     served
@@ -96,10 +97,12 @@ async fn run(
     store: Store,
     stores: &Runtime,
     mut registry: Registry,
+    log_level: LogLevelHandle,
 ) -> Result<(), StartError> {
     let clock = Clock::system();
     let backpressure = Backpressure::register(&mut registry);
-    let engine = start_engine(&settings, &clock, store, stores, &mut registry, backpressure.clone());
+    let families = ShardFamilies::register(&mut registry, backpressure.clone());
+    let engine = start_engine(&settings, &clock, store, stores, &mut registry, &families);
     let connections = Arc::new(Connections::new(ConnectionLimits {
         node: settings.limits.max_connections.get(),
         address: settings.limits.max_connections_per_ip.get(),
@@ -113,15 +116,30 @@ async fn run(
     let every = settings.session.cleanup_interval;
     stores.spawn(janitor::run(Arc::clone(&engine.shards), clock.clone(), keep, every));
 
-    let edge = web::Data::new(Edge::new(Arc::clone(&engine.shards), clock, Arc::clone(&settings), connections, ws));
+    let metrics = EdgeMetrics::register(&mut registry, &backpressure, &settings);
+    let edge = web::Data::new(Edge::new(edge::Parts {
+        shards: Arc::clone(&engine.shards),
+        clock,
+        settings: Arc::clone(&settings),
+        connections,
+        ws,
+        registry,
+        metrics,
+        imbalance: families.imbalance().clone(),
+        log_level,
+    }));
     let (server, address) = listen(&edge, &settings)?;
-    let handle = server.handle();
-    let serving = actix::spawn(server);
+    let mut servers = vec![server];
+    if let Some(address) = settings.listen.admin_address() {
+        servers.push(listen_for_operators(&edge, address)?);
+    }
+    let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
+    let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
 
     stop_signal().await?;
-    drain(&edge, &settings, &[handle], engine).await;
-    serving.abort();
+    drain(&edge, &settings, &handles, engine).await;
+    serving.iter().for_each(JoinHandle::abort);
     Ok(())
 }
 
@@ -131,11 +149,10 @@ fn start_engine(
     store: Store,
     stores: &Runtime,
     registry: &mut Registry,
-    backpressure: Backpressure,
+    families: &ShardFamilies,
 ) -> Engine {
     let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(registry)));
     let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), stores.handle());
-    let families = ShardFamilies::register(registry, backpressure);
     let rules = Rules {
         retention: settings.session.replay_retention.get(),
         token_ttl: settings.session.token_ttl,
@@ -169,9 +186,7 @@ fn start_engine(
 fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::net::SocketAddr), StartError> {
     let address = settings.listen.address();
     let edge = edge.clone();
-    let server = HttpServer::new(move || {
-        WebApp::new().app_data(edge.clone()).route("/ws/game", web::get().to(crate::edge::ws::open))
-    });
+    let server = HttpServer::new(move || edge::app(edge.clone(), Listener::Public));
     let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let server = server
         .workers(workers)
@@ -188,6 +203,20 @@ fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::n
         .map_err(|error| StartError::Listen(address, error))?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     Ok((server.run(), bound))
+}
+
+/// The second listener, with a worker of its own: alive when the first is full.
+fn listen_for_operators(edge: &web::Data<Edge>, address: std::net::SocketAddr) -> Result<Server, StartError> {
+    let edge = edge.clone();
+    let server = HttpServer::new(move || edge::app(edge.clone(), Listener::Admin))
+        .workers(1)
+        .keep_alive(Duration::from_secs(30))
+        .client_request_timeout(Duration::from_secs(5))
+        .shutdown_timeout(1)
+        .disable_signals()
+        .bind(address)
+        .map_err(|error| StartError::Listen(address, error))?;
+    Ok(server.run())
 }
 
 /// Tells whoever started the service where it is.

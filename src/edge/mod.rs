@@ -2,8 +2,24 @@
 //!
 //! Requests are read and judged here, then handed to the shard of their game; what comes back is written out.
 
+mod admin;
+mod auth;
+mod body;
 pub mod error;
+mod health;
+mod http;
+mod limits;
+pub mod metrics;
+mod pages;
+mod request_id;
+mod routes;
 mod state;
+#[cfg(test)]
+pub mod test_kit;
 pub mod ws;
 
-pub use state::Edge;
+pub use error::{Answer, Code};
+pub use metrics::EdgeMetrics;
+pub use request_id::RequestId;
+pub use routes::{Listener, app};
+pub use state::{Edge, Parts};

@@ -5,47 +5,113 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::ws::{Connections, metrics::WsMetrics};
+use actix_web::{dev::ServiceRequest, web};
+use prometheus_client::registry::Registry;
+
+use super::{
+    Answer,
+    auth::ApiTokens,
+    health::Readiness,
+    metrics::{EdgeMetrics, Imbalance},
+    ws::{Connections, metrics::WsMetrics},
+};
 use crate::{
     clock::Clock,
-    domain::{TokenKeys, access::AccessKeys},
+    domain::{GameId, TokenKeys, access::AccessKeys},
     settings::Settings,
-    shard::Shards,
+    shard::{
+        ShardError, Shards,
+        messages::{Deed, Reply},
+    },
+    telemetry::LogLevelHandle,
 };
 
 /// What every request may use; one for the whole process.
 pub struct Edge {
     pub shards: Arc<Shards>,
     pub clock: Clock,
+    pub api_tokens: ApiTokens,
     pub access: AccessKeys,
     pub tokens: TokenKeys,
     pub settings: Arc<Settings>,
     pub connections: Arc<Connections>,
     pub ws: Arc<WsMetrics>,
+    pub registry: Registry,
+    pub metrics: EdgeMetrics,
+    pub imbalance: Imbalance,
+    pub log_level: LogLevelHandle,
+    pub readiness: Readiness,
     draining: AtomicBool,
+}
+
+/// What an [`Edge`] is made of.
+pub struct Parts {
+    pub shards: Arc<Shards>,
+    pub clock: Clock,
+    pub settings: Arc<Settings>,
+    pub connections: Arc<Connections>,
+    pub ws: Arc<WsMetrics>,
+    /// With every metric there is.
+    pub registry: Registry,
+    pub metrics: EdgeMetrics,
+    /// The gauge of how unevenly entries lie, set as metrics are read.
+    pub imbalance: Imbalance,
+    pub log_level: LogLevelHandle,
 }
 
 impl Edge {
     /// Puts together what requests use.
     #[must_use]
-    pub fn new(
-        shards: Arc<Shards>,
-        clock: Clock,
-        settings: Arc<Settings>,
-        connections: Arc<Connections>,
-        ws: Arc<WsMetrics>,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { shards, clock, settings, connections, ws, registry, metrics, imbalance, log_level } = parts;
         let secrets = &settings.auth;
         Self {
-            shards,
-            clock,
+            api_tokens: ApiTokens::new(secrets.api_tokens.iter().map(|secret| secret.expose())),
             access: AccessKeys::new(secrets.access_token_secrets.iter().map(|secret| secret.expose())),
             tokens: TokenKeys::new(secrets.session_token_secrets.iter().map(|secret| secret.expose())),
+            shards,
+            clock,
             settings,
             connections,
             ws,
+            registry,
+            metrics,
+            imbalance,
+            log_level,
+            readiness: Readiness::default(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The edge that a request came in by.
+    ///
+    /// # Panics
+    /// In an app that was not made by [`app`](super::app).
+    #[must_use]
+    pub fn of(req: &ServiceRequest) -> web::Data<Self> {
+        req.app_data::<web::Data<Self>>().expect("every app carries its edge").clone()
+    }
+
+    /// Asks the shard of a game. Ends with the request, whose deadline is kept by `limits::timed`.
+    ///
+    /// # Errors
+    /// What the shard answers, as callers are told it.
+    pub async fn ask<T>(&self, game_id: GameId, deed: impl FnOnce(Reply<T>) -> Deed) -> Result<T, Answer> {
+        Ok(self.shards.ask(game_id, deed).await?)
+    }
+
+    /// Does something with the shards to its end, even where the caller goes away: half of it would leave the store and
+    /// memory at odds.
+    ///
+    /// # Errors
+    /// What the work fails with, as callers are told it.
+    pub async fn to_the_end<T, F>(&self, work: impl FnOnce(Arc<Shards>) -> F) -> Result<T, Answer>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ShardError>> + Send + 'static,
+    {
+        let done = tokio::spawn(work(Arc::clone(&self.shards))).await;
+        Ok(done.unwrap_or(Err(ShardError::Internal))?)
     }
 
     /// From now on the node says that it is going, and takes nobody in.

@@ -28,3 +28,6 @@ pub use error::{Busy, ShardError};
 pub use handle::{ShardHandle, Shards};
 pub use journal::Journal;
 pub use reader::Reader;
+
+// Plain types that callers of the shards need, so that no other layer names the store.
+pub use crate::store::{Cleaned, Retention, Revocation, StoreError};

@@ -2,5 +2,11 @@
 
 pub mod client_frame;
 pub mod close_code;
+pub mod event;
+pub mod game;
 pub mod json;
+pub mod operation;
+pub mod problem;
 pub mod server_frame;
+pub mod session;
+pub mod verbatim;

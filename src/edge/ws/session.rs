@@ -166,6 +166,7 @@ impl Session {
     #[must_use]
     pub fn refuse(client_ref: Option<&EventRef>, answer: &Answer, now: Timestamp) -> ByteString {
         let Answer { code, message, retry_after, head_sequence, .. } = answer;
+        let code = code.on_socket();
         let refusal = Refusal { code, message, client_ref, retry_after: *retry_after, head: *head_sequence };
         server_frame::error(&refusal, now)
     }

@@ -16,20 +16,20 @@ use super::{
     outbox::Outbox,
     socket::Socket,
 };
-use crate::edge::{Edge, error::Refused};
+use crate::edge::{Edge, error::Answer};
 
 /// `GET /ws/game`.
 ///
 /// # Errors
 /// 400 for what is no WebSocket request, 403 for a foreign origin, 429 and 503 for too many connections.
-pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<Edge>) -> Result<HttpResponse, Refused> {
+pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<Edge>) -> Result<HttpResponse, Answer> {
     let edge = edge.into_inner();
     let mut response = ws::handshake_with_protocols(&request, &[VERSION]).map_err(no_handshake)?;
     if !may_come_from(&request, &edge.settings.auth.allowed_origins) {
-        return Err(Refused::foreign_origin());
+        return Err(Answer::foreign_origin());
     }
     if edge.is_draining() {
-        return Err(Refused::draining());
+        return Err(Answer::draining());
     }
     let entry = Entry::read(&request, &edge);
     let user = entry.as_ref().ok().map(|entry| entry.user_id().clone());
@@ -39,8 +39,8 @@ pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<E
     let admission = edge.connections.admit(address, user, &queue.0).map_err(|too_many| {
         edge.ws.over_connections.inc();
         match too_many {
-            TooMany::OfNode => Refused::out_of_capacity(&too_many),
-            TooMany::OfAddress | TooMany::OfUser => Refused::too_many_connections(&too_many),
+            TooMany::OfNode => Answer::out_of_capacity(too_many),
+            TooMany::OfAddress | TooMany::OfUser => Answer::too_many_connections(too_many),
         }
     })?;
     let client = Client::new(edge, admission, entry, queue, payload);
@@ -49,6 +49,6 @@ pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<E
     Ok(response.streaming(output))
 }
 
-fn no_handshake(error: HandshakeError) -> Refused {
-    Refused::no_websocket(&error)
+fn no_handshake(error: HandshakeError) -> Answer {
+    Answer::no_websocket(error)
 }

@@ -1,0 +1,103 @@
+//! What operators look at and turn, behind an API token.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Answer, Code, Edge, body::Body, http::Answered, metrics::variation};
+use crate::{
+    settings::{LogLevel, Percent},
+    shard::{Retention, messages::Notice},
+    wire::operation::{
+        BreakersBody, CleanedBody, FlagsBody, FlushBody, PutFlagsBody, RedisReadThrough, ShardBody, ShardsBody,
+    },
+};
+
+/// How long the shards may take to answer.
+const SHARDS_ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// `GET /admin/shards`
+pub async fn shards(edge: web::Data<Edge>) -> HttpResponse {
+    let stats = edge.shards.stats(SHARDS_ANSWER_WITHIN).await;
+    let entries: Vec<usize> = stats.iter().flatten().map(|stats| stats.entries).collect();
+    let rows = edge.shards.all().iter().zip(stats).enumerate().map(|(shard, (handle, stats))| ShardBody {
+        shard,
+        answering: stats.is_some(),
+        queue_depth: handle.depth(),
+        mailbox_capacity: handle.capacity(),
+        entries: stats.map(|stats| stats.entries),
+        memory_bytes: stats.map(|stats| stats.memory_bytes),
+        budget_bytes: stats.map(|stats| stats.budget_bytes),
+        hits: stats.map(|stats| stats.hits),
+        misses: stats.map(|stats| stats.misses),
+        evictions: stats.map(|stats| stats.evictions),
+        expirations: stats.map(|stats| stats.expirations),
+        games: stats.map(|stats| stats.rooms),
+        connections: stats.map(|stats| stats.connections),
+    });
+    HttpResponse::Ok().json(ShardsBody { shards: rows.collect(), imbalance: variation(&entries) })
+}
+
+/// `GET /admin/flags`
+pub async fn flags(edge: web::Data<Edge>) -> HttpResponse {
+    let percent = edge.settings.redis.readthrough_percent.as_u8();
+    HttpResponse::Ok().json(FlagsBody { redis_read_through: RedisReadThrough { enabled: false, percent } })
+}
+
+/// `PUT /admin/flags`: there is no Redis tier yet that could be switched.
+pub async fn put_flags(body: Body) -> Answered {
+    let PutFlagsBody { redis_read_through } = body.json()?;
+    if let Some(percent) = redis_read_through.percent {
+        Percent::try_from(percent).map_err(|error| Answer::invalid(format!("redisReadThrough.percent: {error}")))?;
+    }
+    Err(Answer::new(Code::Conflict, "redisReadThrough: no Redis tier is configured"))
+}
+
+/// `GET /admin/config`
+pub async fn config(edge: web::Data<Edge>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "settings": edge.settings.in_force() }))
+}
+
+/// What is logged.
+#[derive(Serialize, Deserialize)]
+struct LogLevelBody {
+    level: LogLevel,
+}
+
+/// `PUT /admin/log-level`
+pub async fn put_log_level(edge: web::Data<Edge>, body: Body) -> Answered {
+    let body: LogLevelBody = body.json()?;
+    edge.log_level.set(body.level).map_err(|error| Answer::new(Code::Internal, error))?;
+    tracing::info!(context = "HttpServer", level = %body.level, "Changed the log level");
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// `POST /admin/cache/flush`
+pub async fn flush(edge: web::Data<Edge>, body: Body) -> Answered {
+    // There is no Redis tier yet from which to drop anything.
+    let FlushBody { game_id, redis: _ } = body.json()?;
+    match game_id {
+        Some(game_id) => edge.shards.tell(&game_id.clone(), Notice::Flush(Some(game_id))),
+        None => edge.shards.tell_all(|| Notice::Flush(None)),
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST /admin/cleanup`
+pub async fn clean_up(edge: web::Data<Edge>) -> Answered {
+    let now = edge.clock.now();
+    let lifetimes = &edge.settings.session;
+    let keep = Retention { absent_after: lifetimes.absent_player, untouched_for: lifetimes.game_retention };
+
+    let cleaned = edge.to_the_end(|shards| async move { shards.clean_up(keep, now).await }).await?;
+
+    let body = CleanedBody { sessions: cleaned.sessions, games: cleaned.games.len(), events: cleaned.events };
+    Ok(HttpResponse::build(StatusCode::OK).json(body))
+}
+
+/// `GET /admin/breakers`: nothing is behind one yet.
+pub async fn breakers() -> HttpResponse {
+    HttpResponse::Ok().json(BreakersBody { breakers: [] })
+}

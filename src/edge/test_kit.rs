@@ -1,0 +1,156 @@
+//! A whole node for tests: running shards over a temporary store that fails on demand, and the edge before them.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use actix::Arbiter;
+use actix_web::web;
+use prometheus_client::registry::Registry;
+use tokio::runtime::Handle;
+
+use super::{
+    Edge, EdgeMetrics, Parts,
+    ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics},
+};
+use crate::{
+    clock::Clock,
+    domain::Timestamp,
+    settings::{FirstStart, Layers, LogFormat, LogLevel, LoggingSettings, Settings},
+    shard::{
+        Journal, Reader, ShardHandle, Shards,
+        actor::ShardActor,
+        core::{self, Rules},
+        metrics::{Backpressure, JournalMetrics, ShardFamilies},
+    },
+    store::{
+        Durable, Store, StoreMetrics,
+        faulty::{Faults, FaultyStore},
+    },
+    telemetry::{self, LogLevelHandle},
+};
+
+/// The API token that every kit takes.
+pub const API_TOKEN: &str = "the-api-token-of-every-test-0123456789";
+
+/// A node under test. Its clock stands still.
+pub struct Kit {
+    pub edge: web::Data<Edge>,
+    pub clock: Clock,
+    pub faults: Faults,
+    arbiters: Vec<Arbiter>,
+}
+
+/// What an app starts with; what is not set here is as on a laptop.
+const SETTINGS: [(&str, &str); 5] = [
+    ("API_TOKEN", API_TOKEN),
+    ("ACCESS_TOKEN_SECRET", "the-access-secret-of-every-test-0123456789"),
+    ("SESSION_TOKEN_SECRET", "the-session-secret-of-every-test-0123456789"),
+    ("SHARDS", "2"),
+    ("MEMORY_BUDGET_BYTES", "67108864"),
+];
+
+impl Kit {
+    /// Starts a node.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts a node with these variables set.
+    pub fn with(variables: &[(&'static str, &'static str)]) -> Self {
+        let layers = Layers::of(SETTINGS.iter().chain(variables).copied());
+        let settings = Arc::new(Settings::read(&layers, FirstStart::TouchNothing).unwrap());
+        let clock = Clock::held_at(Timestamp::from_millis(1_700_000_000_000));
+        let mut registry = Registry::default();
+        let backpressure = Backpressure::register(&mut registry);
+        let families = ShardFamilies::register(&mut registry, backpressure.clone());
+
+        let (faulty, faults) = FaultyStore::temporary();
+        let store = Store::new(Durable::Faulty(faulty), Duration::from_secs(5), StoreMetrics::register(&mut registry));
+        let (journal, run) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
+        drop(tokio::spawn(run));
+        let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), &Handle::current());
+
+        let mut arbiters = Vec::new();
+        let handles = (0..settings.shard.shards.get()).map(|index| {
+            let arbiter = Arbiter::new();
+            let handle = shard(index, &arbiter, &settings, &clock, &journal, &reader, &families);
+            arbiters.push(arbiter);
+            handle
+        });
+        let shards = Arc::new(Shards::new(handles.collect(), store));
+
+        let connections = Arc::new(Connections::new(ConnectionLimits {
+            node: settings.limits.max_connections.get(),
+            address: settings.limits.max_connections_per_ip.get(),
+            user: settings.limits.max_connections_per_user.get(),
+        }));
+        let ws = Arc::new(WsMetrics::register(&mut registry, &backpressure));
+        let metrics = EdgeMetrics::register(&mut registry, &backpressure, &settings);
+        let edge = Edge::new(Parts {
+            shards,
+            clock: clock.clone(),
+            settings,
+            connections,
+            ws,
+            registry,
+            metrics,
+            imbalance: families.imbalance().clone(),
+            log_level: log_level(),
+        });
+        Self { edge: web::Data::new(edge), clock, faults, arbiters }
+    }
+
+    /// Ends every shard: from now on none answers.
+    pub fn stop_shards(&self) {
+        self.arbiters.iter().for_each(|arbiter| {
+            arbiter.stop();
+        });
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        self.stop_shards();
+    }
+}
+
+fn shard(
+    index: usize,
+    arbiter: &Arbiter,
+    settings: &Settings,
+    clock: &Clock,
+    journal: &Journal,
+    reader: &Reader,
+    families: &ShardFamilies,
+) -> ShardHandle {
+    let rules = Rules {
+        retention: settings.session.replay_retention.get(),
+        token_ttl: settings.session.token_ttl,
+        absent_after: settings.session.absent_player,
+        open_games: settings.auth.open_games,
+        create_on_join: true,
+        heartbeat_flush: settings.heartbeat.flush_interval,
+    };
+    let metrics = Arc::new(families.shard(index));
+    let parts = core::Parts {
+        index,
+        rules,
+        budget_bytes: settings.shard.memory_budget_bytes.get() / settings.shard.shards.get(),
+        clock: clock.clone(),
+        frames: Arc::new(Frames),
+        journal: journal.clone(),
+        reader: reader.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let addr = ShardActor::spawn(&arbiter.handle(), parts);
+    ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics)
+}
+
+/// Logs start once in a process.
+fn log_level() -> LogLevelHandle {
+    static HANDLE: OnceLock<LogLevelHandle> = OnceLock::new();
+    let settings = LoggingSettings { level: LogLevel::Error, format: LogFormat::Human };
+    HANDLE.get_or_init(|| telemetry::init_logs(&settings).unwrap()).clone()
+}
