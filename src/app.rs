@@ -38,6 +38,10 @@ const STORE_THREADS: usize = 2;
 const BACKLOG: u32 = 4_096;
 /// Beyond the connections we count ourselves, so that one too many gets an answer.
 const SPARE_CONNECTIONS: usize = 1_024;
+/// How long the socket of a closed connection is still read from, so that the client gets its close frame. The library
+/// reckons with a clock that is up to 500 ms behind: a shorter time may be over before its timer is set, and is never
+/// noticed then.
+const LINGER: Duration = Duration::from_millis(600);
 /// How often the way down is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
@@ -194,8 +198,7 @@ fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::n
         .max_connections(settings.limits.max_connections.get() + SPARE_CONNECTIONS)
         .keep_alive(Duration::from_secs(30))
         .client_request_timeout(Duration::from_secs(5))
-        // The default lets each closed WebSocket linger for a second.
-        .client_disconnect_timeout(Duration::from_millis(200))
+        .client_disconnect_timeout(LINGER)
         .shutdown_timeout(1)
         .disable_signals()
         .on_connect(on_connect)
