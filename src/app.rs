@@ -132,6 +132,8 @@ async fn run(
         imbalance: families.imbalance().clone(),
         log_level,
     }));
+    // Before anyone can know of us: a signal that nobody heeds ends the process without draining.
+    let stop = stop_signal()?;
     let (server, address) = listen(&edge, &settings)?;
     let mut servers = vec![server];
     if let Some(address) = settings.listen.admin_address() {
@@ -141,7 +143,7 @@ async fn run(
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
 
-    stop_signal().await?;
+    stop.await;
     drain(&edge, &settings, &handles, engine).await;
     serving.iter().for_each(JoinHandle::abort);
     Ok(())
@@ -231,14 +233,16 @@ fn announce(settings: &Settings, address: std::net::SocketAddr) {
     println!("  or:   cargo run --release -- smoke --url http://{address}\n");
 }
 
-async fn stop_signal() -> io::Result<()> {
+/// From now on a signal to stop is heeded; the future ends with the first.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// The way down: not ready, sockets told, servers stopped, journal written.
