@@ -1,5 +1,7 @@
 //! The `rejoin` command.
 
+#![deny(clippy::unwrap_used, reason = "say with expect why it cannot fail")]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -32,6 +32,7 @@ impl Backoff {
 }
 
 /// A random number from 0 up to, but not including, 1.
+#[expect(clippy::cast_precision_loss, reason = "neither number has more bits than a mantissa")]
 fn fraction() -> f64 {
     const BITS: u32 = f64::MANTISSA_DIGITS;
     // The low 62 bits of a version 4 UUID are all random.

@@ -86,7 +86,10 @@ async fn read_response(dial: &Dial, stream: &mut TcpStream) -> Result<(Response,
 
 async fn refused(response: &Response, mut body: Vec<u8>, mut stream: TcpStream) -> ClientError {
     let number = |name| text_of(response.headers(), name).and_then(|text| text.parse::<u64>().ok());
-    let length = number(header::CONTENT_LENGTH).map_or(0, |length| length as usize).min(MAX_ANSWER_BYTES);
+    let length = number(header::CONTENT_LENGTH)
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or(0)
+        .min(MAX_ANSWER_BYTES);
     while body.len() < length {
         // A body cut short is still worth showing.
         if !matches!(stream.read_buf(&mut body).await, Ok(1..)) {

@@ -85,7 +85,7 @@ impl AccessKeys {
             self.0.iter().find_map(|key| jsonwebtoken::decode(token, key, &rules).ok()).ok_or(Unauthorized)?.claims;
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
         let now_seconds = now.as_millis() as f64 / 1000.0;
-        // Written so that a NaN is refused too.
+        #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "written so that a NaN is refused too")]
         if !(raw.exp > now_seconds) {
             return Err(Unauthorized);
         }

@@ -182,9 +182,10 @@ impl Core {
         self.publish();
     }
 
-    /// Notes how long a command waited in the mailbox.
-    pub fn waited(&self, time: Duration) {
-        self.metrics.mailbox_wait.observe(time.as_secs_f64());
+    /// Notes that a command was taken out of the mailbox, how many are left there, and how long it had waited.
+    pub fn taken_out(&self, left: usize, waited: Duration) {
+        self.metrics.queue_depth.set(i64::try_from(left).unwrap_or(i64::MAX));
+        self.metrics.mailbox_wait.observe(waited.as_secs_f64());
     }
 
     /// Gives up a game whose turn has panicked: nothing of it is trusted any more but what the store says.
@@ -204,7 +205,7 @@ impl Core {
             Deed::CatchUp { connection, after } => self.catch_up(game_id, connection, after),
             Deed::ReadEvents { after, limit, reply } => self.read_events(game_id, after, limit, reply),
             Deed::Describe { source, reply } => {
-                drop(reply.send(self.describe(game_id, source).ok_or(ShardError::NoGame)))
+                drop(reply.send(self.describe(game_id, source).ok_or(ShardError::NoGame)));
             }
             Deed::Configure { spec, reply } => self.queue(game_id, Turn::Change { spec, reply }),
             Deed::PutSummary { summary, reply } => self.queue(game_id, Turn::Summarize { summary, reply }),
@@ -222,7 +223,7 @@ impl Core {
             return self.refuse_deed(game_id, deed, ShardError::Busy(Busy::Mailbox));
         }
         self.waiting += 1;
-        let deed = deed.from_store();
+        let deed = deed.that_was_loaded();
         self.rooms.entry(game_id.clone()).or_default().parked.push_back(deed);
         self.load(game_id);
     }
@@ -482,7 +483,7 @@ impl Deed {
 
 impl Deed {
     /// The deed, of a game that was not in memory.
-    fn from_store(self) -> Self {
+    fn that_was_loaded(self) -> Self {
         match self {
             Deed::Join(mut join) => {
                 join.source = Source::Store;

@@ -479,7 +479,8 @@ mod tests {
                 model.retain(|key, _| kept.contains(key));
                 prop_assert_eq!(kept.len(), model.len());
                 let evicted = i64::try_from(residents.evictions() - before.0).unwrap();
-                prop_assert_eq!(kept.len() as i64, before.1 as i64 + taken - evicted, "an entry went uncounted");
+                let length = |entries: usize| i64::try_from(entries).unwrap();
+                prop_assert_eq!(length(kept.len()), length(before.1) + taken - evicted, "an entry went uncounted");
                 let weighed: usize = kept.iter().map(|key| residents.peek(key).unwrap().accounted_bytes()).sum();
                 prop_assert_eq!(residents.bytes(), weighed);
                 let only_pinned_left = kept.iter().all(|key| model[key].0);

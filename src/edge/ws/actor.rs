@@ -218,10 +218,10 @@ impl Client {
             self.answer(Kind::Other, server_frame::draining(after, self.edge.clock.now()), context);
         }
         let Closing { code, reason } = why.into();
-        self.end(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) }), context);
+        Self::end(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) }), context);
     }
 
-    fn end(&self, reason: Option<CloseReason>, context: &mut Context) {
+    fn end(reason: Option<CloseReason>, context: &mut Context) {
         context.close(reason);
         context.stop();
     }
@@ -304,16 +304,16 @@ impl StreamHandler<Incoming> for Client {
             }
             Incoming::NotUtf8 => {
                 let code = CloseReason { code: CloseCode::Invalid, description: None };
-                self.end(Some(code), context);
+                Self::end(Some(code), context);
             }
             Incoming::Ping(payload) => context.pong(&payload),
             Incoming::Pong => self.prove(),
             Incoming::Fault(why) => self.close(why, context),
             Incoming::Broken => {
                 let code = CloseReason { code: CloseCode::Protocol, description: None };
-                self.end(Some(code), context);
+                Self::end(Some(code), context);
             }
-            Incoming::Close => self.end(None, context),
+            Incoming::Close => Self::end(None, context),
         }
     }
 }

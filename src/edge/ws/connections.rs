@@ -37,6 +37,7 @@ pub struct ConnectionLimits {
 
 /// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(clippy::enum_variant_names, reason = "too many of what")]
 pub enum TooMany {
     #[error("the node has as many connections as it takes")]
     OfNode,

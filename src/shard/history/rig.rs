@@ -208,9 +208,9 @@ impl Rig {
     }
 
     pub fn post(&mut self, count: usize) {
-        let (reply, _answer) = tokio::sync::oneshot::channel();
+        let (reply, answer) = tokio::sync::oneshot::channel();
         // The answer is not waited for, but somebody could be waiting.
-        std::mem::forget(_answer);
+        std::mem::forget(answer);
         self.record((0..count).map(|_| event(None)).collect(), Author::Backend(reply));
     }
 

@@ -1,0 +1,39 @@
+# `make` lists what there is to do.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check smoke bench clean
+
+URL ?= http://127.0.0.1:8080
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build for release and serve on http://127.0.0.1:8080 (the first build takes some minutes)
+	cargo build --release --locked
+	exec target/release/rejoin serve
+
+test: ## Everything that must pass before a change lands
+	scripts/prepare
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+	scripts/with-server scripts/smoke
+
+check: ## Lints, documentation, licences and origins of what we depend on
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+
+smoke: ## Check a running server: make smoke URL=http://127.0.0.1:8080
+	scripts/smoke $(URL)
+
+bench: ## Measure a server of its own: six games, fifty times over
+	cargo build --release --locked
+	REJOIN=target/release/rejoin scripts/with-server target/release/rejoin smoke --rounds 50 --timeout 600
+
+clean: ## Remove what was built; games and secrets in data/ stay
+	cargo clean
