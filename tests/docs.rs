@@ -114,6 +114,7 @@ impl Checkout {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "waits for another process")]
 fn sleep_a_little() -> bool {
     sleep(Duration::from_millis(100));
     false
