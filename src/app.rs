@@ -2,7 +2,7 @@
 //!
 //! The only file that knows every layer.
 
-use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use actix::Arbiter;
 use actix_web::{HttpServer, dev::Server, dev::ServerHandle, web};
@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("cannot open the durable store: {0}")]
     Store(String),
     #[error("cannot listen on {0}: {1}")]
-    Listen(std::net::SocketAddr, io::Error),
+    Listen(SocketAddr, io::Error),
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
 }
@@ -128,10 +128,12 @@ async fn run(
         imbalance: families.imbalance().clone(),
         log_level,
     }));
-    let (server, address) = listen(&edge, &settings)?;
-    let mut servers = vec![server];
+    let (public, address) = listen(&edge, Listener::Public, settings.listen.address())?;
+    let mut servers = vec![public];
     if let Some(address) = settings.listen.admin_address() {
-        servers.push(listen_for_operators(&edge, address)?);
+        let (admin, address) = listen(&edge, Listener::Admin, address)?;
+        tracing::info!(context = "App", address = %address, "Rejoin answers operators on http://{address}");
+        servers.push(admin);
     }
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
@@ -183,15 +185,17 @@ fn start_engine(
     Engine { shards: Arc::new(Shards::new(handles, store)), arbiters, journal: stores.spawn(writing) }
 }
 
-fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::net::SocketAddr), StartError> {
-    let address = settings.listen.address();
-    let edge = edge.clone();
-    let server = HttpServer::new(move || edge::app(edge.clone(), Listener::Public));
-    let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let server = server
+/// Starts to listen. The operators' listener has a worker of its own, and is alive when the public one is full.
+fn listen(edge: &web::Data<Edge>, which: Listener, address: SocketAddr) -> Result<(Server, SocketAddr), StartError> {
+    let (made, limits) = (edge.clone(), &edge.settings.limits);
+    let workers = match which {
+        Listener::Public => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        Listener::Admin => 1,
+    };
+    let server = HttpServer::new(move || edge::app(made.clone(), which))
         .workers(workers)
         .backlog(BACKLOG)
-        .max_connections(settings.limits.max_connections.get() + SPARE_CONNECTIONS)
+        .max_connections(limits.max_connections.get() + SPARE_CONNECTIONS)
         .keep_alive(Duration::from_secs(30))
         .client_request_timeout(Duration::from_secs(5))
         // The default lets each closed WebSocket linger for a second.
@@ -205,22 +209,8 @@ fn listen(edge: &web::Data<Edge>, settings: &Settings) -> Result<(Server, std::n
     Ok((server.run(), bound))
 }
 
-/// The second listener, with a worker of its own: alive when the first is full.
-fn listen_for_operators(edge: &web::Data<Edge>, address: std::net::SocketAddr) -> Result<Server, StartError> {
-    let edge = edge.clone();
-    let server = HttpServer::new(move || edge::app(edge.clone(), Listener::Admin))
-        .workers(1)
-        .keep_alive(Duration::from_secs(30))
-        .client_request_timeout(Duration::from_secs(5))
-        .shutdown_timeout(1)
-        .disable_signals()
-        .bind(address)
-        .map_err(|error| StartError::Listen(address, error))?;
-    Ok(server.run())
-}
-
 /// Tells whoever started the service where it is.
-fn announce(settings: &Settings, address: std::net::SocketAddr) {
+fn announce(settings: &Settings, address: SocketAddr) {
     tracing::info!(context = "App", address = %address, "Rejoin is listening on http://{address}");
     let Some(token) = settings.made_api_token() else { return };
     println!("\nRejoin is listening on http://{address}");

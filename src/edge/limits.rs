@@ -4,7 +4,10 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use tokio::time::{Instant, timeout};
@@ -45,7 +48,10 @@ pub async fn observe(req: ServiceRequest, next: Next<BoxBody>) -> Result<Service
     let (method, status, took) = (response.request().method().clone(), response.status(), begun.elapsed());
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or("unmatched");
-    edge.metrics.answered(&method, route, status, took);
+    // An upgrade is no answer: it would count as an error, and connections have metrics of their own.
+    if status != StatusCode::SWITCHING_PROTOCOLS {
+        edge.metrics.answered(&method, route, status, took);
+    }
     let (context, method, status) = ("HttpServer", known(&method), status.as_u16());
     let (id, ms) = (id.as_str(), took.as_millis());
     if status >= 500 {

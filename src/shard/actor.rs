@@ -89,8 +89,7 @@ impl Handler<Enqueued> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, Enqueued { command, place, at }: Enqueued, _: &mut Self::Context) {
-        drop(place);
-        self.core.waited(at.elapsed());
+        self.core.taken_out(place.give_back(), at.elapsed());
         let game_id = command.game_id.clone();
         self.turn(Some(&game_id), |core| core.command(command));
     }

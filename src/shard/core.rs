@@ -182,9 +182,10 @@ impl Core {
         self.publish();
     }
 
-    /// Notes how long a command waited in the mailbox.
-    pub fn waited(&self, time: Duration) {
-        self.metrics.mailbox_wait.observe(time.as_secs_f64());
+    /// Notes that a command was taken out of the mailbox, how many are left there, and how long it had waited.
+    pub fn taken_out(&self, left: usize, waited: Duration) {
+        self.metrics.queue_depth.set(i64::try_from(left).unwrap_or(i64::MAX));
+        self.metrics.mailbox_wait.observe(waited.as_secs_f64());
     }
 
     /// Gives up a game whose turn has panicked: nothing of it is trusted any more but what the store says.

@@ -101,6 +101,7 @@ impl Core {
             }
             (turn @ Turn::Sit { .. }, Made::Seat(seat)) => {
                 if let Some(game) = self.residents.get_mut(game_id) {
+                    self.metrics.seat_kept(&seat);
                     game.seats_version += 1;
                     game.put_seat(*seat);
                 }
@@ -142,6 +143,7 @@ impl Core {
         let now = self.clock.now();
         let seat = self.residents.get_mut(game_id)?.seat_mut(user_id)?;
         seat.issue(Generation::default(), now, self.rules.token_ttl);
+        self.metrics.seat_given(seat);
         let seat = seat.clone();
         self.mark_seat(game_id, user_id);
         Some(SessionView { game_id: game_id.clone(), seat })

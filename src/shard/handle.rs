@@ -37,6 +37,15 @@ pub struct ShardHandle {
 /// A place in a mailbox, given back when the command is taken out or dropped.
 pub struct Place(Arc<AtomicUsize>);
 
+impl Place {
+    /// Gives the place back and returns how many are left taken.
+    pub fn give_back(self) -> usize {
+        let depth = Arc::clone(&self.0);
+        drop(self);
+        depth.load(Ordering::Relaxed)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);

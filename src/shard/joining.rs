@@ -102,6 +102,7 @@ impl Core {
         {
             kept = (!newcomer).then_some(seat.last_ack);
             seat.online = true;
+            self.metrics.seat_given(seat);
             let generation = seat.issue(presented, now, self.rules.token_ttl);
             let (session_id, issued_at, expires_at) = (seat.session_id, seat.issued_at, seat.expires_at);
             session = Some(WelcomeSession { session_id, generation, issued_at, expires_at });
@@ -136,6 +137,9 @@ impl Core {
             source: join.source,
         };
         self.metrics.replayed(&welcome.events);
+        if let Some(summary) = &welcome.summary {
+            self.metrics.summary_given(&summary.state);
+        }
         if role == Role::Player {
             self.mark_seat(game_id, user_id);
         }

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use super::{Busy, residents::Residents};
 use crate::{
-    domain::{Event, Game, GameId, Payload},
+    domain::{Event, Game, GameId, Payload, Seat},
     telemetry::buckets,
 };
 
@@ -187,6 +187,8 @@ impl ShardFamilies {
             replay_set: payload("set", "replay"),
             summary_get: payload("get", "summary"),
             summary_set: payload("set", "summary"),
+            session_get: payload("get", "session"),
+            session_set: payload("set", "session"),
             mailbox_full: self.backpressure.reason("mailbox_full"),
             journal_full: self.backpressure.reason("journal_full"),
             slow_consumer: self.backpressure.reason("slow_consumer"),
@@ -215,6 +217,8 @@ pub struct ShardMetrics {
     replay_set: Counter,
     summary_get: Counter,
     summary_set: Counter,
+    session_get: Counter,
+    session_set: Counter,
     mailbox_full: Counter,
     journal_full: Counter,
     slow_consumer: Counter,
@@ -257,6 +261,16 @@ impl ShardMetrics {
     /// Counts a summary handed out.
     pub fn summary_given(&self, state: &Payload) {
         self.summary_get.inc_by(state.as_str().len() as u64);
+    }
+
+    /// Counts a seat taken in.
+    pub fn seat_kept(&self, seat: &Seat) {
+        self.session_set.inc_by(seat.accounted_bytes() as u64);
+    }
+
+    /// Counts a seat handed out.
+    pub fn seat_given(&self, seat: &Seat) {
+        self.session_get.inc_by(seat.accounted_bytes() as u64);
     }
 
     /// Publishes how full the shard is.

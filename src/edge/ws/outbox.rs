@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::{Stream, task::AtomicWaker};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::socket::Socket;
 use crate::{
@@ -111,7 +111,8 @@ impl Outlet for Outbox {
         let weight = weight(&delivery);
         let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
         // One delivery always fits, however large.
-        if (before > 0 && before + weight > MAX_BYTES) || self.queue.try_send(delivery).is_err() {
+        let too_heavy = before > 0 && before + weight > MAX_BYTES;
+        if too_heavy || matches!(self.queue.try_send(delivery), Err(TrySendError::Full(_))) {
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
             return Err(Slow);
         }

@@ -1,0 +1,14 @@
+//! The service as its users see it: server processes of their own, real sockets, real crashes.
+//!
+//! Nothing in here looks inside. What is expected is what `docs/` promises, one claim a test.
+
+mod support;
+
+mod access;
+mod bad_input;
+mod crash;
+mod drain;
+mod protocol;
+mod replay;
+mod resume;
+mod spectators;

@@ -1,0 +1,191 @@
+//! A server process in a folder of its own, and what can be done to it from outside.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rejoin::client::Dial;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{SOON, access_token, tokens::ACCESS_SECRET, until};
+
+/// What backends call the servers of the tests with.
+pub const API_TOKEN: &str = "the API token that the tests call with";
+const SESSION_SECRET: &str = "the session token secret of the tests";
+
+/// A server that is ended when this is dropped.
+pub struct Server {
+    child: Child,
+    port: u16,
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Starts a server with the settings of development, on a fresh store.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts a server with these settings besides, on a fresh store.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (folder, port, log) = (tempfile::tempdir().unwrap(), free_port(), Arc::default());
+        let child = launch(&folder, port, &settings, &log);
+        let server = Self { child, port, settings, folder, log };
+        server.up().await;
+        server
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A dial of this game with a good access token of this user.
+    pub fn dial(&self, game_id: &str, user_id: &str) -> Dial {
+        Dial::new(self.url(), game_id).with_access_token(access_token(user_id))
+    }
+
+    /// Ends it as a crash does: at once, with nothing tidied up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to go (SIGTERM).
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Stops it in its tracks; nothing is closed.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it run on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Waits until it has gone by itself, and returns with what status.
+    pub async fn gone(&mut self, within: Duration) -> ExitStatus {
+        let mut status = None;
+        until("the end of the process", within, || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.expect("the wait ended with it")
+    }
+
+    /// Starts it again where it was: same store, same port.
+    pub async fn restart(&mut self) {
+        self.log.lock().unwrap().push("—— restart ——".to_owned());
+        self.child = launch(&self.folder, self.port, &self.settings, &self.log);
+        self.up().await;
+    }
+
+    /// Kills it and starts it again.
+    pub async fn crash(&mut self) {
+        self.kill();
+        self.restart().await;
+    }
+
+    /// Physical memory it holds, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+
+    /// What it has written so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    async fn up(&self) {
+        let listening = format!("listening on {}", self.url());
+        let is_up = || {
+            let log = self.log.lock().unwrap();
+            log.iter().rev().take_while(|line| !line.contains("—— restart ——")).any(|line| line.contains(&listening))
+        };
+        until("the server to listen", SOON, is_up).await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let log = self.log();
+            let last = &log[log.len().saturating_sub(30)..];
+            eprintln!("the last the server wrote:\n{}", last.join("\n"));
+        }
+    }
+}
+
+fn launch(folder: &TempDir, port: u16, settings: &Vec<(String, String)>, log: &Arc<Mutex<Vec<String>>>) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+        .arg("serve")
+        .current_dir(folder.path())
+        .env_clear()
+        .env("PORT", port.to_string())
+        .env("ADMIN_PORT", "0")
+        .env("API_TOKEN", API_TOKEN)
+        .env("ACCESS_TOKEN_SECRET", ACCESS_SECRET)
+        .env("SESSION_TOKEN_SECRET", SESSION_SECRET)
+        .env("LOG_FORMAT", "json")
+        .env("RUST_BACKTRACE", "1")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    follow(child.stdout.take().unwrap(), log);
+    follow(child.stderr.take().unwrap(), log);
+    child
+}
+
+/// Keeps what the process writes; ends with it.
+fn follow(pipe: impl Read + Send + 'static, log: &Arc<Mutex<Vec<String>>>) {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            log.lock().unwrap().push(line);
+        }
+    });
+}
+
+/// A port that nobody listens on. Below those the kernel gives to outgoing connections, so that a server which is away
+/// for a moment finds its own port free again.
+fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 10_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let of_process = u16::try_from(std::process::id() % 97).expect("below 97") * 101;
+    let candidates = std::iter::repeat_with(|| {
+        let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
+        FIRST + (of_process + taken) % COUNT
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    candidates.take(usize::from(COUNT)).find(is_free).expect("one of ten thousand ports is free")
+}
