@@ -2,6 +2,8 @@
 //!
 //! Nothing in here looks inside. What is expected is what `docs/` promises, one claim a test.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the bans are for what serves games")]
+
 mod support;
 
 mod access;
