@@ -38,6 +38,10 @@ const STORE_THREADS: usize = 2;
 const BACKLOG: u32 = 4_096;
 /// Beyond the connections we count ourselves, so that one too many gets an answer.
 const SPARE_CONNECTIONS: usize = 1_024;
+/// How long the socket of a closed connection is still read from, so that the client gets its close frame. The library
+/// reckons with a clock that is up to 500 ms behind: a shorter time may be over before its timer is set, and is never
+/// noticed then.
+const LINGER: Duration = Duration::from_millis(600);
 /// How often the way down is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
@@ -128,6 +132,8 @@ async fn run(
         imbalance: families.imbalance().clone(),
         log_level,
     }));
+    // Before anyone can know of us: a signal that nobody heeds ends the process without draining.
+    let stop = stop_signal()?;
     let (public, address) = listen(&edge, Listener::Public, settings.listen.address())?;
     let mut servers = vec![public];
     if let Some(address) = settings.listen.admin_address() {
@@ -139,7 +145,7 @@ async fn run(
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
 
-    stop_signal().await?;
+    stop.await;
     drain(&edge, &settings, &handles, engine).await;
     serving.iter().for_each(JoinHandle::abort);
     Ok(())
@@ -198,8 +204,7 @@ fn listen(edge: &web::Data<Edge>, which: Listener, address: SocketAddr) -> Resul
         .max_connections(limits.max_connections.get() + SPARE_CONNECTIONS)
         .keep_alive(Duration::from_secs(30))
         .client_request_timeout(Duration::from_secs(5))
-        // The default lets each closed WebSocket linger for a second.
-        .client_disconnect_timeout(Duration::from_millis(200))
+        .client_disconnect_timeout(LINGER)
         .shutdown_timeout(1)
         .disable_signals()
         .on_connect(on_connect)
@@ -218,14 +223,16 @@ fn announce(settings: &Settings, address: SocketAddr) {
     println!("  or:   cargo run --release -- smoke --url http://{address}\n");
 }
 
-async fn stop_signal() -> io::Result<()> {
+/// From now on a signal to stop is heeded; the future ends with the first.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// The way down: not ready, sockets told, servers stopped, journal written.

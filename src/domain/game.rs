@@ -176,16 +176,19 @@ impl Game {
     /// `kept` is what its session acknowledged last, `None` for a newcomer; `said` is what the client claims.
     #[must_use]
     pub fn catch_up(&self, kept: Option<Sequence>, said: Option<Position>) -> CatchUp {
-        let base = kept.unwrap_or_else(|| self.entrance());
-        let (position, known) = match said {
-            None => (base, true),
-            Some(said) if said.epoch == Some(self.epoch) && said.after <= self.head() => (base.max(said.after), true),
-            Some(_) => (base, false),
+        let believed = said.filter(|said| said.epoch == Some(self.epoch) && said.after <= self.head());
+        let position = match (kept, &believed) {
+            (Some(kept), Some(said)) => kept.max(said.after),
+            (Some(kept), None) => kept,
+            // Not from the summary on: what lies between would be missing without a word.
+            (None, Some(said)) => said.after,
+            (None, None) => self.entrance(),
         };
+        let known = believed.is_some() || said.is_none();
         let reachable = position >= self.floor;
         let from = if reachable { position } else { position.max(self.floor).max(self.entrance()) };
         // A newcomer has no state of its own yet, nor has a client whose events are gone.
-        let needs_state = !reachable || (kept.is_none() && position == base);
+        let needs_state = !reachable || (kept.is_none() && believed.is_none());
         CatchUp { from, recovered: known && reachable, summary: self.summary.clone().filter(|_| needs_state) }
     }
 
@@ -505,6 +508,21 @@ mod tests {
         let answer = game.catch_up(Some(Sequence::new(2)), None);
 
         assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), false, true));
+    }
+
+    /// A spectator's position below the summary was lifted to it, and the events between were never delivered.
+    #[test]
+    fn a_position_without_a_seat_counts_as_it_is() {
+        let mut game = game(&[], 9);
+        game.prune(Sequence::new(4));
+        game.summary = Some(Summary { sequence: Sequence::new(6), state: Payload::empty() });
+        let said = |after| Some(Position { epoch: Some(game.epoch), after: Sequence::new(after) });
+
+        let within = game.catch_up(None, said(5));
+        let below = game.catch_up(None, said(3));
+
+        assert_eq!((within.from, within.recovered, within.summary), (Sequence::new(5), true, None));
+        assert_eq!((below.from, below.recovered, below.summary.is_some()), (Sequence::new(6), false, true));
     }
 
     #[test]

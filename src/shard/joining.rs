@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::{
     ConnectionId, Delivery, ShardError, Slow,
-    core::{Completion, Core, farewell},
+    core::{Completion, Core},
     messages::{Claim, Deed, Join, PlayerView, Welcome, WelcomeSession},
     reader::PageRequest,
+    refusing::farewell,
     room::{Member, Sitter, Turn},
 };
 use crate::{

@@ -7,9 +7,11 @@
 mod support;
 
 mod access;
+mod backpressure;
 mod bad_input;
 mod crash;
 mod drain;
+mod memory;
 mod protocol;
 mod replay;
 mod resume;

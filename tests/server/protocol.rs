@@ -1,6 +1,8 @@
 //! The frames of the protocol, and the rules of recording, acknowledging and presence.
 
-use rejoin::client::{Dial, Incoming, Outgoing};
+use std::time::Duration;
+
+use rejoin::client::{ClientError, Dial, Incoming, Outgoing, tungstenite::Message};
 use serde_json::{Value, json};
 
 use crate::support::{Player, SOON, Server, closed};
@@ -421,7 +423,7 @@ async fn pruning_reaches_the_store_within_a_second() {
     ann.acknowledge(9).await;
 
     // What the promise is about: a second passes.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     server.crash().await;
 
     let back = Player::enter(&server.dial("g", "ann")).await;
@@ -478,4 +480,28 @@ async fn a_second_connection_takes_the_seat_over() {
     assert_eq!(first.ending().await, closed(4001, "Session taken over"));
     assert!(second.welcome.resumed);
     assert_eq!(second.welcome.session_id, first.welcome.session_id);
+}
+
+// --- Saying goodbye ---------------------------------------------------------------------------------------------
+
+/// The HTTP layer counts with a clock that is up to half a second late. A time to linger shorter than that could be over
+/// before it began, and then it never ended: sockets stayed open for as long as the client liked.
+#[tokio::test]
+async fn a_goodbye_is_answered_and_the_socket_ended_soon() {
+    let server = Server::start().await;
+    for number in 1..=4 {
+        let mut ann = Player::enter(&server.dial(&format!("g{number}"), "ann")).await;
+
+        ann.link.send_message(Message::Close(None)).await.unwrap();
+        let mut answers = Vec::new();
+        let ending = loop {
+            match ann.link.next_message(Duration::from_secs(3)).await {
+                Ok(message) => answers.push(message),
+                Err(error) => break error,
+            }
+        };
+
+        assert!(matches!(answers.last(), Some(Message::Close(_))), "{answers:?}");
+        assert!(matches!(ending, ClientError::Ended(_)), "the server keeps the socket: {ending}");
+    }
 }

@@ -377,6 +377,20 @@ async fn a_position_below_the_floor_gets_the_summary_and_what_came_after_it() {
 }
 
 #[tokio::test]
+async fn a_position_between_the_floor_and_the_summary_gets_every_event() {
+    let server = Server::start().await;
+    let mut ann = Player::enter(&server.dial("g", "ann")).await;
+    ann.play_all(1..=6).await;
+    server.call("PUT", "/v1/games/g/summary", &json!({"sequence": 4, "state": {}})).expect(200);
+
+    let dial = Dial { spectate: true, ..server.dial("g", "eve").after(2, &ann.welcome.epoch) };
+    let mut eve = Player::enter(&dial).await;
+
+    assert_eq!((eve.welcome.recovered, eve.welcome.last_sequence), (true, 2));
+    assert_eq!(eve.sequences(4).await, [3, 4, 5, 6]);
+}
+
+#[tokio::test]
 async fn a_newcomer_gets_the_summary_and_what_came_after_it() {
     let server = Server::start().await;
     let mut ann = Player::enter(&server.dial("g", "ann")).await;

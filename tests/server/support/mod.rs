@@ -1,7 +1,9 @@
 //! What the tests stand on: a server to start and to hurt, players to talk to it, tokens, HTTP, and chance.
 
 mod chance;
+mod flood;
 mod http;
+mod peak;
 mod player;
 mod server;
 mod tokens;
@@ -12,7 +14,8 @@ use rejoin::client::Ending;
 use tokio::time::{Instant, sleep};
 
 pub use chance::Chance;
-pub use http::Answer;
+pub use flood::Flood;
+pub use peak::Peak;
 pub use player::{Player, refused_entry, refused_upgrade};
 pub use server::{API_TOKEN, Server};
 pub use tokens::{ACCESS_SECRET, access_token, changed_at, claims, signed, unsigned};

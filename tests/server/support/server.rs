@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex,
@@ -44,7 +44,7 @@ impl Server {
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (folder, port, log) = (tempfile::tempdir().unwrap(), free_port(), Arc::default());
         let child = launch(&folder, port, &settings, &log);
-        let server = Self { child, port, settings, folder, log };
+        let mut server = Self { child, port, settings, folder, log };
         server.up().await;
         server
     }
@@ -52,6 +52,11 @@ impl Server {
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A dial of this game with a good access token of this user.
@@ -93,7 +98,6 @@ impl Server {
 
     /// Starts it again where it was: same store, same port.
     pub async fn restart(&mut self) {
-        self.log.lock().unwrap().push("—— restart ——".to_owned());
         self.child = launch(&self.folder, self.port, &self.settings, &self.log);
         self.up().await;
     }
@@ -116,13 +120,21 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    async fn up(&self) {
-        let listening = format!("listening on {}", self.url());
-        let is_up = || {
-            let log = self.log.lock().unwrap();
-            log.iter().rev().take_while(|line| !line.contains("—— restart ——")).any(|line| line.contains(&listening))
-        };
-        until("the server to listen", SOON, is_up).await;
+    /// Sockets it has open, of any kind.
+    pub fn open_sockets(&self) -> usize {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // One may be closed while we look.
+        let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    async fn up(&mut self) {
+        let address = (Ipv4Addr::LOCALHOST, self.port);
+        until("the server to listen", SOON, || {
+            assert_eq!(self.child.try_wait().unwrap(), None, "the server ended at its start");
+            TcpStream::connect(address).is_ok()
+        })
+        .await;
     }
 
     fn signal(&self, signal: Signal) {
@@ -187,6 +199,6 @@ fn free_port() -> u16 {
         let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
         FIRST + (of_process + taken) % COUNT
     });
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     candidates.take(usize::from(COUNT)).find(is_free).expect("one of ten thousand ports is free")
 }
