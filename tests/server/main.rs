@@ -11,6 +11,7 @@ mod backpressure;
 mod bad_input;
 mod crash;
 mod drain;
+mod http;
 mod memory;
 mod protocol;
 mod replay;
