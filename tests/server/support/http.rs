@@ -11,7 +11,6 @@ pub struct Answer {
     /// The body as it came.
     pub text: String,
     pub content_type: String,
-    pub retry_after: Option<String>,
 }
 
 impl Answer {
@@ -49,14 +48,9 @@ impl Server {
             agent.run(request.header("Content-Type", "application/json").body(body.to_owned()).unwrap())
         };
         let mut response = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (content_type, retry_after) = (header("content-type").unwrap_or_default(), header("retry-after"));
-        Answer {
-            status: response.status().as_u16(),
-            content_type,
-            retry_after,
-            text: response.body_mut().read_to_string().unwrap(),
-        }
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        Answer { status: response.status().as_u16(), content_type, text: response.body_mut().read_to_string().unwrap() }
     }
 
     /// Makes or changes a game.

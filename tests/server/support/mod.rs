@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 pub use chance::Chance;
 pub use flood::Flood;
+pub use http::Answer;
 pub use peak::Peak;
 pub use player::{Player, refused_entry, refused_upgrade};
 pub use server::{API_TOKEN, Server};

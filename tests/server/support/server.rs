@@ -40,7 +40,8 @@ impl Server {
 
     /// Starts a server with these settings besides, on a fresh store.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (folder, port, log) = (tempfile::tempdir().unwrap(), free_port(), Arc::default());
         let child = launch(&folder, port, &settings, &log);
         let mut server = Self { child, port, settings, folder, log };
@@ -154,7 +155,7 @@ impl Drop for Server {
     }
 }
 
-fn launch(folder: &TempDir, port: u16, settings: &Vec<(String, String)>, log: &Arc<Mutex<Vec<String>>>) -> Child {
+fn launch(folder: &TempDir, port: u16, settings: &[(String, String)], log: &Arc<Mutex<Vec<String>>>) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
         .arg("serve")
         .current_dir(folder.path())
