@@ -73,8 +73,9 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
         Command::Config => println!("{}", table(&settings.in_force())),
         Command::Smoke(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let secret = settings.auth.access_token_secrets.current().expose();
-            let report = runtime.block_on(smoke::run(&options, secret))?;
+            let auth = &settings.auth;
+            let (secret, api_token) = (auth.access_token_secrets.current(), auth.api_tokens.current());
+            let report = runtime.block_on(smoke::run(&options, secret.expose(), Some(api_token.expose())))?;
             report.print();
             return Ok(report.exit_code());
         }
