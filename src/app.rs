@@ -220,17 +220,25 @@ fn announce(settings: &Settings, address: SocketAddr) {
     let Some(token) = settings.made_api_token() else { return };
     println!("\nRejoin is listening on http://{address}");
     println!("  try:  curl -s -H 'X-API-Token: {}' -X PUT http://{address}/v1/games/my-first-game", token.expose());
-    println!("  or:   cargo run --release -- smoke --url http://{address}\n");
+    let program = std::env::args().next().unwrap_or_else(|| "rejoin".to_owned());
+    println!("  or:   {program} smoke --url http://{address}\n");
 }
 
 /// From now on a signal to stop is heeded; the future ends with the first.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                // Unheeded, it would end the process.
+                _ = hang_up.recv() => {
+                    tracing::warn!(context = "App", "Settings are read at the start alone: restart to change them");
+                }
+            }
         }
     })
 }
