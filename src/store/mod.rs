@@ -6,6 +6,7 @@
 mod durable;
 mod error;
 mod metrics;
+mod sql;
 pub mod sqlite;
 mod tier;
 mod tiered;
