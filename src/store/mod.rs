@@ -6,6 +6,7 @@
 mod durable;
 mod error;
 mod metrics;
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod tier;

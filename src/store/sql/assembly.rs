@@ -20,7 +20,7 @@ pub(in crate::store) fn game(
     tail: usize,
 ) -> QueryResult<Game> {
     let start = tail_start(&row, tail)?;
-    let events = whole(row.id(), start, row.head()?, tail, events)?;
+    let events = whole(&row.id, start, row.head()?, tail, events)?;
     let mut replay = ReplayTail::new(start, tail);
     for event in events {
         replay.append(Arc::new(event));

@@ -17,18 +17,18 @@ use crate::{
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = game)]
 pub(in crate::store) struct GameRow {
-    id: String,
-    epoch: String,
-    head: i64,
-    floor: i64,
-    seats_version: i64,
-    created_at: i64,
-    updated_at: i64,
-    open: Option<bool>,
-    summary_sequence: Option<i64>,
-    players: String,
-    metadata: Option<String>,
-    summary: Option<String>,
+    pub(in crate::store) id: String,
+    pub(in crate::store) epoch: String,
+    pub(in crate::store) head: i64,
+    pub(in crate::store) floor: i64,
+    pub(in crate::store) seats_version: i64,
+    pub(in crate::store) created_at: i64,
+    pub(in crate::store) updated_at: i64,
+    pub(in crate::store) open: Option<bool>,
+    pub(in crate::store) summary_sequence: Option<i64>,
+    pub(in crate::store) players: String,
+    pub(in crate::store) metadata: Option<String>,
+    pub(in crate::store) summary: Option<String>,
 }
 
 impl GameRow {
@@ -47,10 +47,6 @@ impl GameRow {
             metadata: game.metadata.as_ref().map(payload_to_text),
             summary: game.summary.as_ref().map(|summary| payload_to_text(&summary.state)),
         })
-    }
-
-    pub(in crate::store) fn id(&self) -> &str {
-        &self.id
     }
 
     pub(in crate::store) fn epoch(&self) -> QueryResult<Epoch> {
@@ -90,17 +86,17 @@ impl GameRow {
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = game_session)]
 pub(in crate::store) struct SeatRow {
-    id: String,
-    game_id: String,
-    user_id: String,
-    last_ack_sequence: i64,
-    proven_generation: i64,
-    issued_generation: i64,
-    last_heartbeat_at: i64,
-    issued_at: i64,
-    expires_at: i64,
-    revoked_at: Option<i64>,
-    metadata: Option<String>,
+    pub(in crate::store) id: String,
+    pub(in crate::store) game_id: String,
+    pub(in crate::store) user_id: String,
+    pub(in crate::store) last_ack_sequence: i64,
+    pub(in crate::store) proven_generation: i64,
+    pub(in crate::store) issued_generation: i64,
+    pub(in crate::store) last_heartbeat_at: i64,
+    pub(in crate::store) issued_at: i64,
+    pub(in crate::store) expires_at: i64,
+    pub(in crate::store) revoked_at: Option<i64>,
+    pub(in crate::store) metadata: Option<String>,
 }
 
 impl SeatRow {
@@ -165,7 +161,7 @@ impl<'a> NewEventRow<'a> {
 }
 
 /// An event that was kept.
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = game_event)]
 pub(in crate::store) struct EventRow {
     sequence: i64,
@@ -193,10 +189,10 @@ impl EventRow {
 /// What repeats are answered with: an event, or (without its payload) the receipt that is left of one.
 #[derive(Queryable)]
 pub(in crate::store) struct OriginalRow {
-    sequence: i64,
-    event_type: String,
-    payload: Option<String>,
-    created_at: i64,
+    pub(in crate::store) sequence: i64,
+    pub(in crate::store) event_type: String,
+    pub(in crate::store) payload: Option<String>,
+    pub(in crate::store) created_at: i64,
 }
 
 impl OriginalRow {
