@@ -27,7 +27,8 @@ use crate::{
     },
     store::{
         Durable, Retention, Store, StoreMetrics,
-        sqlite::{OpenOptions, SqliteStore},
+        postgres::{self, PostgresStore},
+        sqlite::{self, SqliteStore},
     },
     telemetry::LogLevelHandle,
 };
@@ -86,11 +87,21 @@ fn open_store(settings: &Settings, stores: &Runtime, registry: &mut Registry) ->
     let durable = match &settings.store.url {
         DatabaseUrl::Sqlite(path) => {
             let _in_runtime = stores.enter();
-            let options = OpenOptions { run_migrations: settings.store.run_migrations, ..OpenOptions::default() };
+            let options = sqlite::OpenOptions { run_migrations: settings.store.run_migrations, ..Default::default() };
             Durable::Sqlite(SqliteStore::open(path, &options).map_err(|error| StartError::Store(error.to_string()))?)
         }
-        DatabaseUrl::Postgres(_) => {
-            return Err(StartError::Store("this version keeps its games in SQLite only".to_owned()));
+        DatabaseUrl::Postgres(url) => {
+            let options = postgres::OpenOptions {
+                run_migrations: settings.store.run_migrations,
+                pool_min: settings.store.pool_min,
+                pool_max: settings.store.pool_max.get(),
+                // A little sooner than the service gives up, so that what happened can still be told.
+                deadline: settings.limits.request_timeout * 9 / 10,
+            };
+            let store = PostgresStore::open(url.expose(), &options, stores.handle());
+            let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+            store.register_gauges(registry);
+            Durable::Postgres(store)
         }
     };
     Ok(Store::new(durable, settings.limits.request_timeout, StoreMetrics::register(registry)))

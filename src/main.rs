@@ -12,7 +12,7 @@ use rejoin::{
         token::{self, TokenOptions},
     },
     settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
-    store::sqlite,
+    store::{postgres, sqlite},
     telemetry,
 };
 
@@ -87,13 +87,11 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
 }
 
 fn migrate(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    match &settings.store.url {
-        DatabaseUrl::Sqlite(path) => {
-            let applied = sqlite::migrate(path)?;
-            applied.iter().for_each(|name| println!("applied {name}"));
-            println!("the schema is up to date");
-            Ok(())
-        }
-        DatabaseUrl::Postgres(_) => Err("this version keeps its games in SQLite only".into()),
-    }
+    let applied = match &settings.store.url {
+        DatabaseUrl::Sqlite(path) => sqlite::migrate(path)?,
+        DatabaseUrl::Postgres(url) => postgres::migrate(url.expose())?,
+    };
+    applied.iter().for_each(|name| println!("applied {name}"));
+    println!("the schema is up to date");
+    Ok(())
 }
