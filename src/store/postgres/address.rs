@@ -10,10 +10,14 @@ use tokio_postgres::{
 use super::tls::{Tls, Trust};
 use crate::store::StoreError;
 
-/// What our statements need to be planned well. All of them look rows up by their keys, also in tables that have not
-/// been analyzed yet, and planning one for its very values would take longer than doing it.
+/// What our statements need to be planned well. All of them look rows up by their keys, and planning one for its very
+/// values would take longer than doing it.
+///
+/// Tables that were empty when they were last analyzed are thought to be small for a minute, and small tables are read
+/// whole. Hence these settings, and hence `= any(array[key])` for `= key` in our joins, which can be looked up in an
+/// index like the other but leaves no reason to read that index from end to end.
 const PLANNING: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
-                        -c enable_mergejoin=off -c jit=off";
+                        -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off";
 /// A connection that nothing has been heard on for that long is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);

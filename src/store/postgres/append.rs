@@ -44,7 +44,7 @@ with event as materialized (
 ), moved as (
     update game set head = expected.new_head, updated_at = greatest(game.updated_at, expected.newest)
     from expected
-    where game.id = expected.game_id and game.epoch = expected.epoch and game.head = expected.head
+    where game.id = any(array[expected.game_id]) and game.epoch = expected.epoch and game.head = expected.head
         and (expected.place in (select place from original)) is not true
     returning expected.place
 ), written as (
@@ -61,7 +61,7 @@ from original
 where (place in (
     select expected.place
     from expected join game
-        on game.id = expected.game_id and game.epoch = expected.epoch and game.head = expected.head
+        on game.id = any(array[expected.game_id]) and game.epoch = expected.epoch and game.head = expected.head
 )) is true";
 
 /// Appends events to games, each of them once, and notes what came of it.

@@ -29,7 +29,7 @@ pub(super) async fn mark_seats(
              expires_at = greatest(seat.expires_at, mark.expires_at)
          from unnest(?, ?, ?, ?, ?, ?, ?) as mark (id, last_ack_sequence, proven_generation, issued_generation,
              issued_at, last_heartbeat_at, expires_at)
-         where seat.id = mark.id and seat.revoked_at is null",
+         where seat.id = any(array[mark.id]) and seat.revoked_at is null",
     )
     .bind::<Array<Text>, _>(column(marks.keys(), ToString::to_string))
     .bind::<Array<BigInt>, _>(column(marks.values(), |mark| from_number(mark.last_ack.number())))
@@ -49,14 +49,14 @@ pub(super) async fn raise_floors(connection: &mut AsyncPgConnection, floors: &[&
         "with raised as (
              update game set floor = given.floor
              from unnest(?, ?, ?, ?) as given (game_id, epoch, seats_version, floor)
-             where game.id = given.game_id and game.epoch = given.epoch
+             where game.id = any(array[given.game_id]) and game.epoch = given.epoch
                  and game.seats_version = given.seats_version
                  and game.floor < given.floor and game.head >= given.floor
              returning game.id, game.floor
          ), pruned as (
              delete from game_event event
              using raised
-             where event.game_id = raised.id and event.sequence <= raised.floor
+             where event.game_id = any(array[raised.id]) and event.sequence <= raised.floor
              returning event.*
          )
          insert into game_receipt (game_id, user_id, ref, sequence, type, created_at)

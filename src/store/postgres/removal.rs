@@ -6,7 +6,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::statement::Statement;
+use super::{statement::Statement, writes::column};
 use crate::{
     domain::{Epoch, GameId, Timestamp, UserId},
     store::{
@@ -36,45 +36,45 @@ pub(super) async fn lock_games(connection: &mut AsyncPgConnection, games: &[&str
     Ok(())
 }
 
-/// Revokes sessions that were not revoked before. Their games are locked first, as whoever takes a seat does.
+/// Revokes sessions by one of their columns. Their games are locked first, as whoever takes a seat does.
+macro_rules! revoking_by {
+    ($column:literal) => {
+        concat!(
+            "with given (which, at) as (values (?, ?)), locked as materialized (
+                 select id from game
+                 where id = any(array(
+                     select game_id from game_session
+                     where revoked_at is null and ",
+            $column,
+            " = (select which from given)
+                 ))
+                 order by id for no key update
+             ), revoked as (
+                 update game_session seat set revoked_at = (select at from given)
+                 from locked
+                 where seat.game_id = any(array[locked.id]) and seat.revoked_at is null and seat.",
+            $column,
+            " = (select which from given)
+                 returning seat.game_id, seat.user_id, seat.id
+             ), noticed as (
+                 update game set seats_version = seats_version + 1
+                 from revoked
+                 where game.id = any(array[revoked.game_id])
+             )
+             select * from revoked"
+        )
+    };
+}
+
+/// Revokes sessions that were not revoked before.
 pub(super) async fn revoke(
     connection: &mut AsyncPgConnection,
     which: &Revocation,
     now: Timestamp,
 ) -> QueryResult<Vec<Revoked>> {
     let statement = match which {
-        Revocation::Session(session) => Statement::new(
-            "with given (id, at) as (values (?, ?)), locked as materialized (
-                 select game.id from given, game_session seat, game
-                 where seat.id = given.id and seat.revoked_at is null and game.id = seat.game_id
-                 for no key update of game
-             ), revoked as (
-                 update game_session seat set revoked_at = given.at
-                 from locked, given
-                 where seat.game_id = locked.id and seat.id = given.id and seat.revoked_at is null
-                 returning seat.game_id, seat.user_id, seat.id
-             ), noticed as (
-                 update game set seats_version = seats_version + 1 from revoked where game.id = revoked.game_id
-             )
-             select * from revoked",
-        )
-        .bind::<Text, _>(session.to_string()),
-        Revocation::User(user) => Statement::new(
-            "with given (user_id, at) as (values (?, ?)), locked as materialized (
-                 select game.id from given, game_session seat, game
-                 where seat.user_id = given.user_id and seat.revoked_at is null and game.id = seat.game_id
-                 order by game.id for no key update of game
-             ), revoked as (
-                 update game_session seat set revoked_at = given.at
-                 from locked, given
-                 where seat.game_id = locked.id and seat.user_id = given.user_id and seat.revoked_at is null
-                 returning seat.game_id, seat.user_id, seat.id
-             ), noticed as (
-                 update game set seats_version = seats_version + 1 from revoked where game.id = revoked.game_id
-             )
-             select * from revoked",
-        )
-        .bind::<Text, _>(user.as_str()),
+        Revocation::Session(session) => Statement::new(revoking_by!("id")).bind::<Text, _>(session.to_string()),
+        Revocation::User(user) => Statement::new(revoking_by!("user_id")).bind::<Text, _>(user.as_str()),
     };
     let rows: Vec<RevokedRow> = statement.bind::<BigInt, _>(now.as_millis()).load(connection).await?;
     rows.into_iter().map(RevokedRow::into_revoked).collect()
@@ -183,7 +183,7 @@ async fn unseat(connection: &mut AsyncPgConnection, games: Vec<String>, last_see
              select game_id, count(*) as seats, max(last_seen) as last_seen
              from unnest(?, ?) as gone (game_id, last_seen) group by game_id
          ) gone
-         where game.id = gone.game_id",
+         where game.id = any(array[gone.game_id])",
     )
     .bind::<Array<Text>, _>(games)
     .bind::<Array<BigInt>, _>(last_seen)
@@ -198,20 +198,20 @@ async fn remove_untouched_games(
     chunk: &mut Chunk,
 ) -> QueryResult<()> {
     let since = untouched_since.as_millis();
-    let kept_by_a_seat = game_session::table
-        .filter(game_session::game_id.eq(game::id))
-        .filter(game_session::last_heartbeat_at.gt(since));
-    let untouched = game::created_at
-        .le(since)
-        .and(game::updated_at.le(since))
-        .and(diesel::dsl::not(diesel::dsl::exists(kept_by_a_seat)));
-    let found: Vec<String> = game::table
-        .filter(untouched)
-        .order(game::created_at)
-        .select(game::id)
-        .limit(GAMES_A_CHUNK.into())
-        .load(connection)
-        .await?;
+    let found: Vec<Found> = Statement::new(
+        "select game.id from game
+         where created_at <= ? and updated_at <= ? and not exists (
+             select from game_session seat where seat.game_id = any(array[game.id]) and seat.last_heartbeat_at > ?
+         )
+         order by created_at limit ?",
+    )
+    .bind::<BigInt, _>(since)
+    .bind::<BigInt, _>(since)
+    .bind::<BigInt, _>(since)
+    .bind::<BigInt, _>(i64::from(GAMES_A_CHUNK))
+    .load(connection)
+    .await?;
+    let found = column(&found, |found| &*found.id);
     chunk.full |= found.len() == GAMES_A_CHUNK as usize;
     let locked: Vec<String> = game::table
         .filter(game::id.eq_any(&found))
@@ -238,6 +238,12 @@ async fn remove_untouched_games(
         chunk.cleaned.games.push(GameId::parse(game).map_err(unreadable)?);
     }
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    id: String,
 }
 
 async fn remove_old_receipts(

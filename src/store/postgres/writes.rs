@@ -73,7 +73,7 @@ pub(super) async fn change_game(connection: &mut AsyncPgConnection, change: &Gam
          update game set seats_version = game.seats_version + 1, players = given.players, open = given.open,
              metadata = given.metadata, updated_at = greatest(game.updated_at, given.at)
          from given
-         where game.id = given.id and game.epoch = given.epoch and game.seats_version = given.seats_version",
+         where game.id = any(array[given.id]) and game.epoch = given.epoch and game.seats_version = given.seats_version",
     )
     .bind::<Text, _>(change.game_id.as_str())
     .bind::<Text, _>(change.epoch.to_string())
@@ -96,7 +96,7 @@ pub(super) async fn put_summaries(
         "update game set summary_sequence = given.sequence, summary = given.state,
              updated_at = greatest(game.updated_at, given.at)
          from unnest(?, ?, ?, ?, ?, ?) as given (place, game_id, epoch, sequence, state, at)
-         where game.id = given.game_id and game.epoch = given.epoch
+         where game.id = any(array[given.game_id]) and game.epoch = given.epoch
          returning given.place",
     )
     .bind::<Array<Integer>, _>(places(summaries))
@@ -124,7 +124,7 @@ pub(super) async fn take_seats(
          ), taken as (
              update game set seats_version = game.seats_version + 1
              from given
-             where game.id = given.game_id and game.epoch = given.epoch and game.seats_version = given.seats_version
+             where game.id = any(array[given.game_id]) and game.epoch = given.epoch and game.seats_version = given.seats_version
              returning given.*
          ), seated as (
              insert into game_session (id, game_id, user_id, last_ack_sequence, proven_generation, issued_generation,

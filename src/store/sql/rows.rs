@@ -164,7 +164,7 @@ impl<'a> NewEventRow<'a> {
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = game_event)]
 pub(in crate::store) struct EventRow {
-    sequence: i64,
+    pub(in crate::store) sequence: i64,
     event_type: String,
     user_id: String,
     client_ref: Option<String>,
