@@ -13,8 +13,11 @@ use super::{
 };
 use crate::{
     domain::{Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId},
-    store::{EventPage, GameChange, Revoked, StoreError, Write},
+    store::{EventPage, GameChange, PageLimit, Revoked, StoreError, Write},
 };
+
+/// Bytes of payload after which an answer to a backend ends; it asks on.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 impl Core {
     /// Has a game made. On its way back it is taken in, and what waited for it goes on.
@@ -230,7 +233,12 @@ impl Core {
                 });
             let _ = reply.send(view);
         });
-        self.reader.page(PageRequest { game_id: game_id.clone(), after: from, limit, then });
+        self.reader.page(PageRequest {
+            game_id: game_id.clone(),
+            after: from,
+            limit: PageLimit { events: limit, bytes: MAX_ANSWER_BYTES },
+            then,
+        });
     }
 
     /// A session was revoked in the store: it counts no more, and its connection ends.
