@@ -14,7 +14,7 @@ const TABLE: [(&str, &str, &str); 8] = [
     ("commands", "client", "actix diesel"),
 ];
 
-/// What a source text of a layer names though it must not. Comments and unit tests may name anything.
+/// What a source text of a layer names though it must not. Comments and tests may name anything.
 fn offences((layer, allowed, banned): (&str, &str, &str), source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap().lines();
     let code = code.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
@@ -34,8 +34,10 @@ fn every_layer_names_only_what_it_may() {
         while let Some(path) = paths.pop() {
             match fs::read_dir(&path) {
                 Ok(folder) => paths.extend(folder.map(|entry| entry.unwrap().path())),
+                Err(_) if path.to_string_lossy().contains("test") => {}
                 Err(_) => {
-                    assert_eq!(offences(row, &fs::read_to_string(&path).unwrap()), [""; 0], "in {}", path.display())
+                    let offences = offences(row, &fs::read_to_string(&path).unwrap());
+                    assert!(offences.is_empty(), "{} names {offences:?}", path.display());
                 }
             }
         }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::{
     Busy, ShardError,
-    core::{Core, farewell},
+    core::Core,
     joining::players,
     messages::{Configured, EventsView, GameSpec, GameView, Reply, SessionView, Source},
     reader::PageRequest,
+    refusing::farewell,
     room::{Flight, Made, Sitter, Turn},
 };
 use crate::{

@@ -195,6 +195,9 @@ impl Shards {
     /// `Unavailable` and `Unknown`: ask again, it is safe to repeat.
     pub async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<crate::store::Cleaned, ShardError> {
         let cleaned = self.store.clean_up(keep, now).await?;
+        for game_id in &cleaned.unseated {
+            self.tell(game_id, Notice::Flush(Some(game_id.clone())));
+        }
         for game_id in &cleaned.games {
             self.tell(game_id, Notice::Removed(game_id.clone()));
         }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::{
     ConnectionId, Delivery, ShardError, Slow,
-    core::{Completion, Core, farewell},
+    core::{Completion, Core},
     messages::{Claim, Deed, Join, PlayerView, Welcome, WelcomeSession},
     reader::PageRequest,
+    refusing::farewell,
     room::{Member, Sitter, Turn},
 };
 use crate::{
@@ -95,12 +96,15 @@ impl Core {
             Claim::Resume(token) => token.generation,
             Claim::Access(_) => Generation::default(),
         };
+        let entrance = game.entrance();
         let mut kept = None;
         let mut session = None;
         if role == Role::Player
             && let Some(seat) = game.seat_mut(user_id)
         {
-            kept = (!newcomer).then_some(seat.last_ack);
+            // A seat that nobody has come to yet, because a backend took it, is as new as one taken just now.
+            let known = seat.proven > Generation::default() || seat.last_ack > entrance;
+            kept = known.then_some(seat.last_ack);
             seat.online = true;
             self.metrics.seat_given(seat);
             let generation = seat.issue(presented, now, self.rules.token_ttl);

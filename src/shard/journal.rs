@@ -78,8 +78,10 @@ async fn run(store: Store, mut submissions: mpsc::Receiver<Submission>, metrics:
 
         match outcomes {
             Ok(outcomes) => {
-                debug_assert_eq!(outcomes.len(), waiting.len(), "every write has an outcome");
-                waiting.into_iter().zip(outcomes).for_each(|(then, outcome)| then(Ok(outcome)));
+                // Nobody is left without an answer, whatever the store says.
+                let unknown = || Err(StoreError::Unknown("the store did not say".to_owned()));
+                let outcomes = outcomes.into_iter().map(Ok).chain(std::iter::repeat_with(unknown));
+                waiting.into_iter().zip(outcomes).for_each(|(then, outcome)| then(outcome));
             }
             Err(error) => {
                 tracing::error!(context = "Journal", error = %error, writes = waiting.len(), "Group commit failed");

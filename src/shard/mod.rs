@@ -1,8 +1,9 @@
 //! Who owns a game: exactly one shard, and within it one turn at a time.
 //!
 //! A command enters by [`Shards`], crosses the bounded mailbox of its game's shard ([`actor`]) and is done in one turn
-//! of [`core`]: [`joining`], [`recording`], [`marking`] and [`governing`] are its topics, [`residents`] and [`room`] its
-//! memory. What has to be written goes through the [`journal`], what has to be read through the [`reader`].
+//! of [`core`]: `joining`, `recording`, `marking` and `governing` are its topics, `memory` is a game's way in and out,
+//! [`residents`] and `room` are what is kept. What has to be written goes through the [`journal`], what has to be read
+//! through the [`reader`].
 
 pub mod actor;
 pub mod connection;
@@ -16,10 +17,12 @@ pub mod janitor;
 mod joining;
 pub mod journal;
 mod marking;
+mod memory;
 pub mod messages;
 pub mod metrics;
 pub mod reader;
 mod recording;
+mod refusing;
 pub mod residents;
 mod room;
 

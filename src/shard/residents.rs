@@ -450,6 +450,7 @@ mod tests {
                     Step::Connect(key, connected) => residents.set_use(&key, if connected { Use::Connected } else { Use::Idle }),
                     Step::Pin(key, pinned) => {
                         residents.pin(&key, pinned);
+                        residents.settle(&key);
                         if let Some(known) = model.get_mut(&key) { known.0 = pinned; }
                     }
                     Step::Remove(key) => {

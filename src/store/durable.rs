@@ -45,6 +45,8 @@ pub struct Retention {
 pub struct Cleaned {
     pub sessions: u64,
     pub events: u64,
+    /// The games that lost a seat: whoever has one of them in memory must look again.
+    pub unseated: Vec<GameId>,
     /// The games removed; their seats and events count above.
     pub games: Vec<GameId>,
 }

@@ -270,7 +270,8 @@ impl StreamHandler<Outgoing> for Client {
                 }
             }
             Outgoing::Close(why) => {
-                if why == Farewell::InvalidToken {
+                let of_token = [Farewell::InvalidToken, Farewell::SessionRevoked, Farewell::SessionExpired];
+                if self.inside.is_none() && of_token.contains(&why) {
                     self.edge.ws.count_invalid_token();
                     tracing::warn!(
                         context = "WebSocketServer",

@@ -116,6 +116,7 @@ async fn play<T: Tier>(steps: Vec<Step>) {
             Step::CleanUp => {
                 let mut cleaned = store.clean_up(KEEP, model.now).await.unwrap();
                 cleaned.games.sort();
+                cleaned.unseated.sort();
                 assert_eq!(cleaned, model.clean_up(KEEP));
             }
             Step::Wait(hours) => model.now = model.now.plus(hours * DAY / 24),

@@ -159,6 +159,7 @@ impl Model {
             let gone = game.forget_absent(now, keep.absent_after) as u64;
             game.seats_version += gone;
             cleaned.sessions += gone;
+            cleaned.unseated.extend((0..gone).map(|_| game.id.clone()));
             kept.receipts.retain(|event| event.created_at.plus(keep.untouched_for) > now);
         }
         self.games.retain(|id, kept| {

@@ -98,7 +98,8 @@ pub async fn a_seat_goes_when_its_user_is_away_and_its_token_expired(tier: &impl
 
     let cleaned = store.clean_up(KEEP, days(2)).await.unwrap();
 
-    assert_eq!(cleaned, Cleaned { sessions: 2, events: 0, games: Vec::new() });
+    let unseated = vec![table.id.clone(); 2];
+    assert_eq!(cleaned, Cleaned { sessions: 2, events: 0, unseated, games: Vec::new() });
     let game = table.load(9).await;
     assert_eq!(game.seats(), [seats[1].clone(), seats[2].clone()]);
     assert_eq!(game.seats_version, 6, "whoever has the seats in memory must notice");
@@ -116,7 +117,7 @@ pub async fn an_untouched_game_goes_with_everything(tier: &impl Tier) {
 
     let cleaned = store.clean_up(KEEP, days(30)).await.unwrap();
 
-    assert_eq!(cleaned, Cleaned { sessions: 1, events: 2, games: vec![old.id.clone()] });
+    assert_eq!(cleaned, Cleaned { sessions: 1, events: 2, unseated: Vec::new(), games: vec![old.id.clone()] });
     assert!(old.find(9).await.is_none());
     assert!(played.find(9).await.is_some() && watched.find(9).await.is_some());
     assert_eq!(write(&store, Write::CreateGame(Box::new(Game::new(old.id, NOW, 0)))).await, Outcome::Done);
@@ -129,7 +130,8 @@ pub async fn a_sign_of_life_keeps_a_game_even_when_its_seat_is_gone(tier: &impl 
 
     let cleaned = store.clean_up(KEEP, days(30)).await.unwrap();
 
-    assert_eq!(cleaned, Cleaned { sessions: 1, events: 0, games: Vec::new() });
+    let unseated = vec![table.id.clone()];
+    assert_eq!(cleaned, Cleaned { sessions: 1, events: 0, unseated, games: Vec::new() });
     assert_eq!(table.load(9).await.updated_at, days(5));
     assert_eq!(store.clean_up(KEEP, days(35)).await.unwrap().games, [table.id]);
 }

@@ -102,6 +102,7 @@ fn remove_absent_seats(
     for (session_id, game_id, last_heartbeat_at) in &absent {
         diesel::delete(game_session::table.find(session_id)).execute(connection)?;
         seats_changed(connection, game_id)?;
+        chunk.cleaned.unseated.push(GameId::parse(game_id).map_err(unreadable)?);
         // A seat's sign of life keeps its game, also after the seat is gone.
         diesel::update(game::table.find(game_id))
             .set(game::updated_at.eq(larger(game::updated_at, *last_heartbeat_at)))

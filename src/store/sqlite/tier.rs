@@ -92,6 +92,7 @@ impl DurableStore for SqliteStore {
                 Ok(chunk) => {
                     cleaned.sessions += chunk.cleaned.sessions;
                     cleaned.events += chunk.cleaned.events;
+                    cleaned.unseated.extend(chunk.cleaned.unseated);
                     cleaned.games.extend(chunk.cleaned.games);
                     if !chunk.full {
                         break;

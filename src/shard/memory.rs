@@ -1,0 +1,231 @@
+//! The way of a game into memory and out of it, and what waits meanwhile.
+//!
+//! A cold game is loaded once, however many ask for it; what they ask waits, within a bound, and goes on in its order.
+
+use std::sync::Arc;
+
+use super::{
+    Busy, ShardError,
+    core::{Completion, Core},
+    messages::{Deed, GameSpec, Source},
+    reader::LoadRequest,
+    residents::{Resident, Use},
+    room::{Carried, Loading, Marks, Turn},
+};
+use crate::{
+    domain::{Farewell, Game, GameId, Role, Timestamp},
+    store::StoreError,
+};
+
+/// What waits for a load or for its turn, all games of a shard together.
+const MAX_WAITING: usize = 16_384;
+
+impl Resident for Game {
+    fn accounted_bytes(&self) -> usize {
+        Game::accounted_bytes(self)
+    }
+
+    fn shrink(&mut self) {
+        self.shorten_tail(0);
+    }
+}
+
+impl Core {
+    /// Lets a deed wait until the game is in memory.
+    pub(super) fn park(&mut self, game_id: &GameId, deed: Deed) {
+        if self.waiting >= MAX_WAITING {
+            return self.refuse_deed(game_id, deed, ShardError::Busy(Busy::Mailbox));
+        }
+        self.waiting += 1;
+        let deed = deed.that_was_loaded();
+        self.rooms.entry(game_id.clone()).or_default().parked.push_back(deed);
+        self.load(game_id);
+    }
+
+    /// Has the game loaded, unless that is under way.
+    pub(super) fn load(&mut self, game_id: &GameId) {
+        let room = self.rooms.entry(game_id.clone()).or_default();
+        if room.loading.is_some() {
+            return;
+        }
+        let (postbox, loaded_id) = (Arc::clone(&self.postbox), game_id.clone());
+        let then = Box::new(move |game| postbox(Completion::Loaded { game_id: loaded_id, game }));
+        room.loading = Some(Loading::Once);
+        self.reader.load(LoadRequest { game_id: game_id.clone(), then });
+    }
+
+    /// Drops what is in memory and has the game loaded afresh: the store knows more.
+    pub(super) fn reload(&mut self, game_id: &GameId) {
+        let room = self.rooms.entry(game_id.clone()).or_default();
+        if let Some(game) = self.residents.remove(game_id) {
+            room.carried = Some(Carried { epoch: game.epoch, floor: game.floor, seats: game.seats().to_vec() });
+        }
+        match room.loading.as_mut() {
+            Some(loading) => *loading = Loading::Again,
+            None => self.load(game_id),
+        }
+    }
+
+    pub(super) fn loaded(&mut self, game_id: &GameId, game: Result<Option<Game>, StoreError>) {
+        let Some(room) = self.rooms.get_mut(game_id) else { return };
+        if room.loading.take() == Some(Loading::Again) {
+            return self.load(game_id);
+        }
+        match game {
+            Ok(Some(game)) => self.take_in(game),
+            Ok(None) => self.not_found(game_id),
+            Err(error) => self.refuse_all(game_id, error.into()),
+        }
+        self.settle(game_id);
+    }
+
+    /// Takes a game into memory and goes on with what waited for it.
+    pub(super) fn take_in(&mut self, mut game: Game) {
+        let now = self.clock.now();
+        let game_id = game.id.clone();
+        let room = self.rooms.entry(game_id.clone()).or_default();
+        if let Some(carried) = room.carried.take().filter(|carried| carried.epoch == game.epoch) {
+            for known in carried.seats {
+                if let Some(seat) = game.seat_mut(&known.user_id).filter(|seat| seat.session_id == known.session_id) {
+                    seat.advance(&known);
+                    room.marks.seats.insert(known.user_id);
+                }
+            }
+            if carried.floor > game.floor {
+                game.prune(carried.floor);
+                room.marks.floor = true;
+            }
+            self.marking.due.insert(game_id.clone());
+        }
+        for member in room.members.values().filter(|member| member.role == Role::Player) {
+            if let Some(seat) = game.seat_mut(&member.user_id) {
+                seat.online = true;
+            }
+        }
+        let used = if room.members.is_empty() { Use::Idle } else { Use::Connected };
+        let deadline = now.plus(self.rules.token_ttl);
+        if self.residents.insert(game_id.clone(), game, used, deadline).is_err() {
+            return self.refuse_all(&game_id, ShardError::Busy(Busy::Memory));
+        }
+        self.metrics.sets.inc();
+        self.hand_over_missed(&game_id);
+        self.prune(&game_id, now);
+        while self.residents.peek(&game_id).is_some()
+            && let Some(deed) = self.rooms.get_mut(&game_id).and_then(|room| room.parked.pop_front())
+        {
+            self.waiting -= 1;
+            if !deed.is_abandoned() {
+                self.perform(&game_id, deed);
+            }
+        }
+        self.take_turns(&game_id);
+    }
+
+    /// The store has no such game: what waited for it makes it, or is refused.
+    fn not_found(&mut self, game_id: &GameId) {
+        let Some(room) = self.rooms.get_mut(game_id) else { return };
+        room.members.values().for_each(|member| member.outlet.close(Farewell::GameEnded));
+        room.members.clear();
+        let mut parked = std::mem::take(&mut room.parked);
+        self.waiting -= parked.len();
+        while let Some(deed) = parked.pop_front() {
+            match deed {
+                Deed::Configure { spec, reply } => self.queue(game_id, Turn::Create { spec, reply: Some(reply) }),
+                deed if self.makes_game(game_id, &deed) => {
+                    self.queue(game_id, Turn::Create { spec: GameSpec::default(), reply: None });
+                    parked.push_front(deed);
+                }
+                deed => {
+                    self.refuse_deed(game_id, deed, ShardError::NoGame);
+                    continue;
+                }
+            }
+            // The rest waits for the game that is being made.
+            self.waiting += parked.len();
+            self.rooms.entry(game_id.clone()).or_default().parked = parked;
+            return self.take_turns(game_id);
+        }
+        let turns = self.rooms.get_mut(game_id).map(|room| std::mem::take(&mut room.turns)).unwrap_or_default();
+        self.waiting -= turns.len();
+        turns.into_iter().for_each(|turn| self.refuse_turn(game_id, turn, ShardError::NoGame));
+    }
+
+    /// Drops a game from memory, unless it knows something that the store does not.
+    pub(super) fn flush(&mut self, game_id: &GameId) {
+        if self.rooms.get(game_id).is_none_or(|room| !room.is_writing()) && self.residents.remove(game_id).is_some() {
+            self.metrics.deletes.inc();
+        }
+    }
+
+    /// Drops everything of a game and closes its connections.
+    pub(super) fn forget(&mut self, game_id: &GameId, why: Farewell) {
+        if self.residents.remove(game_id).is_some() {
+            self.metrics.deletes.inc();
+        }
+        let error = if why == Farewell::Internal { ShardError::Internal } else { ShardError::NoGame };
+        self.refuse_all(game_id, error);
+        let Some(room) = self.rooms.get_mut(game_id) else { return };
+        room.members.values().for_each(|member| member.outlet.close(why));
+        room.members.clear();
+        room.marks = Marks::default();
+        self.settle(game_id);
+    }
+
+    /// Time may be over for a seat, or for the game's place in memory.
+    pub(super) fn expire(&mut self, game_id: &GameId, now: Timestamp) {
+        let absent_after = self.rules.absent_after;
+        self.prune(game_id, now);
+        let Some(game) = self.residents.get_mut(game_id) else { return };
+        game.forget_absent(now, absent_after);
+        match self.rooms.get(game_id) {
+            None => {
+                self.residents.remove(game_id);
+                self.metrics.expirations.inc();
+            }
+            Some(_) => self.settle(game_id),
+        }
+    }
+
+    /// Refuses everything that waits in a game.
+    pub(super) fn refuse_all(&mut self, game_id: &GameId, error: ShardError) {
+        let Some(room) = self.rooms.get_mut(game_id) else { return };
+        let (parked, turns) = (std::mem::take(&mut room.parked), std::mem::take(&mut room.turns));
+        self.waiting -= parked.len() + turns.len();
+        parked.into_iter().for_each(|deed| self.refuse_deed(game_id, deed, error));
+        turns.into_iter().for_each(|turn| self.refuse_turn(game_id, turn, error));
+    }
+
+    /// Brings the books in order after a turn in a game: its weight, its use, its deadline; and ends a room that idles.
+    pub(super) fn settle(&mut self, game_id: &GameId) {
+        let now = self.clock.now();
+        let (mut connected, mut writing, mut idle) = (false, false, true);
+        if let Some(room) = self.rooms.get(game_id) {
+            (connected, writing, idle) = (!room.members.is_empty(), room.is_writing(), room.is_idle());
+        }
+        if idle {
+            self.rooms.remove(game_id);
+        }
+        let Some(game) = self.residents.peek(game_id) else { return };
+        let in_memory = (!connected).then(|| now.plus(self.rules.token_ttl));
+        let of_seats = game.next_deadline(now, self.rules.absent_after);
+        let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
+        self.residents.set_deadline(game_id, deadline);
+        self.residents.set_use(game_id, if connected { Use::Connected } else { Use::Idle });
+        self.residents.pin(game_id, writing);
+        self.residents.settle(game_id);
+    }
+}
+
+impl Deed {
+    /// The deed, of a game that was not in memory.
+    fn that_was_loaded(self) -> Self {
+        match self {
+            Deed::Join(mut join) => {
+                join.source = Source::Store;
+                Deed::Join(join)
+            }
+            Deed::Describe { reply, .. } => Deed::Describe { source: Source::Store, reply },
+            other => other,
+        }
+    }
+}
