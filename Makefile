@@ -31,7 +31,8 @@ check: ## Lints, documentation, licences and origins of what we depend on
 smoke: ## Check a running server: make smoke URL=http://127.0.0.1:8080
 	scripts/smoke $(URL)
 
-bench: ## Measure a server of its own: six games, fifty times over
+bench: ## Measure a shard's memory, then a server of its own: six games, fifty times over
+	cargo bench --locked
 	cargo build --release --locked
 	REJOIN=target/release/rejoin scripts/with-server target/release/rejoin smoke --rounds 50 --timeout 600
 

@@ -1,5 +1,7 @@
 //! What one shard's memory costs: keeping games resident, appending to a tail, copying what was missed, writing frames.
 
+#![expect(clippy::cast_possible_wrap, reason = "the keys of a bench are small")]
+
 use std::{hint::black_box, sync::Arc};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

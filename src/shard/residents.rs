@@ -179,7 +179,7 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
         }
     }
 
-    /// Keeps an entry from being evicted, or lets it go again.
+    /// Keeps an entry from being evicted, or lets it go again. Settle it afterwards: what is let go of may have to go.
     pub fn pin(&mut self, key: &K, pinned: bool) {
         if let Some(entry) = self.entry(key) {
             entry.pinned = pinned;
@@ -450,6 +450,7 @@ mod tests {
                     Step::Connect(key, connected) => residents.set_use(&key, if connected { Use::Connected } else { Use::Idle }),
                     Step::Pin(key, pinned) => {
                         residents.pin(&key, pinned);
+                        // An entry let go of is over the budget until somebody looks: whoever pins also settles.
                         residents.settle(&key);
                         if let Some(known) = model.get_mut(&key) { known.0 = pinned; }
                     }
