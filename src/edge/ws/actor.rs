@@ -211,7 +211,8 @@ impl Client {
 
     fn close(&mut self, why: Farewell, context: &mut Context) {
         self.ended = Some(why);
-        if why == Farewell::Restart {
+        // The welcome comes first on every connection: who has none yet is closed without a word.
+        if why == Farewell::Restart && self.inside.is_some() {
             // Different for each, so that they do not all come back at once.
             let spread = uuid::Uuid::new_v4().as_u128() % RESTART_SPREAD_MS;
             let after = Duration::from_millis(u64::try_from(spread).unwrap_or(0));
