@@ -27,7 +27,8 @@ use crate::{
     },
     store::{
         Durable, Retention, Store, StoreMetrics,
-        sqlite::{OpenOptions, SqliteStore},
+        postgres::{self, PostgresStore},
+        sqlite::{self, SqliteStore},
     },
     telemetry::LogLevelHandle,
 };
@@ -86,11 +87,21 @@ fn open_store(settings: &Settings, stores: &Runtime, registry: &mut Registry) ->
     let durable = match &settings.store.url {
         DatabaseUrl::Sqlite(path) => {
             let _in_runtime = stores.enter();
-            let options = OpenOptions { run_migrations: settings.store.run_migrations, ..OpenOptions::default() };
+            let options = sqlite::OpenOptions { run_migrations: settings.store.run_migrations, ..Default::default() };
             Durable::Sqlite(SqliteStore::open(path, &options).map_err(|error| StartError::Store(error.to_string()))?)
         }
-        DatabaseUrl::Postgres(_) => {
-            return Err(StartError::Store("this version keeps its games in SQLite only".to_owned()));
+        DatabaseUrl::Postgres(url) => {
+            let options = postgres::OpenOptions {
+                run_migrations: settings.store.run_migrations,
+                pool_min: settings.store.pool_min,
+                pool_max: settings.store.pool_max.get(),
+                // A little sooner than the service gives up, so that what happened can still be told.
+                deadline: settings.limits.request_timeout * 9 / 10,
+            };
+            let store = PostgresStore::open(url.expose(), &options, stores.handle());
+            let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+            store.register_gauges(registry);
+            Durable::Postgres(store)
         }
     };
     Ok(Store::new(durable, settings.limits.request_timeout, StoreMetrics::register(registry)))
@@ -220,17 +231,25 @@ fn announce(settings: &Settings, address: SocketAddr) {
     let Some(token) = settings.made_api_token() else { return };
     println!("\nRejoin is listening on http://{address}");
     println!("  try:  curl -s -H 'X-API-Token: {}' -X PUT http://{address}/v1/games/my-first-game", token.expose());
-    println!("  or:   cargo run --release -- smoke --url http://{address}\n");
+    let program = std::env::args().next().unwrap_or_else(|| "rejoin".to_owned());
+    println!("  or:   {program} smoke --url http://{address}\n");
 }
 
 /// From now on a signal to stop is heeded; the future ends with the first.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                // Unheeded, it would end the process.
+                _ = hang_up.recv() => {
+                    tracing::warn!(context = "App", "Settings are read at the start alone: restart to change them");
+                }
+            }
         }
     })
 }

@@ -12,7 +12,7 @@ use rejoin::{
         token::{self, TokenOptions},
     },
     settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
-    store::sqlite,
+    store::{postgres, sqlite},
     telemetry,
 };
 
@@ -73,8 +73,9 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
         Command::Config => println!("{}", table(&settings.in_force())),
         Command::Smoke(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let secret = settings.auth.access_token_secrets.current().expose();
-            let report = runtime.block_on(smoke::run(&options, secret))?;
+            let auth = &settings.auth;
+            let (secret, api_token) = (auth.access_token_secrets.current(), auth.api_tokens.current());
+            let report = runtime.block_on(smoke::run(&options, secret.expose(), Some(api_token.expose())))?;
             report.print();
             return Ok(report.exit_code());
         }
@@ -86,13 +87,11 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
 }
 
 fn migrate(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    match &settings.store.url {
-        DatabaseUrl::Sqlite(path) => {
-            let applied = sqlite::migrate(path)?;
-            applied.iter().for_each(|name| println!("applied {name}"));
-            println!("the schema is up to date");
-            Ok(())
-        }
-        DatabaseUrl::Postgres(_) => Err("this version keeps its games in SQLite only".into()),
-    }
+    let applied = match &settings.store.url {
+        DatabaseUrl::Sqlite(path) => sqlite::migrate(path)?,
+        DatabaseUrl::Postgres(url) => postgres::migrate(url.expose())?,
+    };
+    applied.iter().for_each(|name| println!("applied {name}"));
+    println!("the schema is up to date");
+    Ok(())
 }

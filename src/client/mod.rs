@@ -5,6 +5,7 @@
 //! cannot hide here. Therefore sequences are plain numbers and ids plain text, also the invalid ones a test wants to send.
 
 mod access_token;
+mod backend;
 mod backoff;
 mod dial;
 mod ending;
@@ -25,6 +26,7 @@ pub(crate) mod fake_server;
 pub use tokio_tungstenite::tungstenite;
 
 pub use access_token::{AccessClaims, mint_access_token};
+pub use backend::Backend;
 pub use backoff::Backoff;
 pub use dial::{Carry, Credential, Dial, Position};
 pub use ending::{Advice, Ending};

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::{board::Board, progress::Progress};
-use crate::client::ClientError;
+use crate::client::{Backend, ClientError};
 
 pub use report::{GameReport, SmokeReport};
 
@@ -40,17 +40,23 @@ pub struct SmokeOptions {
     pub timeout: u64,
 }
 
-/// Plays, and reports; an unreachable server is a report like any other. `access_secret` signs the players' tokens.
+/// Plays, and reports; an unreachable server is a report like any other. `access_secret` signs the players' tokens,
+/// `api_token` makes and ends the games; without it their first joins make them, where the server allows that.
 ///
 /// # Errors
 /// `Mint`: the tokens could not be signed, nothing was played.
-pub async fn run(options: &SmokeOptions, access_secret: &str) -> Result<SmokeReport, ClientError> {
+pub async fn run(
+    options: &SmokeOptions,
+    access_secret: &str,
+    api_token: Option<&str>,
+) -> Result<SmokeReport, ClientError> {
     let started = Instant::now();
     let timeout = Duration::from_secs(options.timeout);
     let records = deep_blue::games();
     let records = &records[..records.len().min(options.games.into())];
     let run_id = Uuid::new_v4().simple().to_string().split_off(RUN_ID_SKIPPED);
 
+    let backend = api_token.map(|api_token| Backend::new(&options.url, api_token));
     let mut games = Vec::new();
     for round in 1..=options.rounds {
         let progress = Progress::new(round, records.iter().map(|record| record.moves.len()));
@@ -60,7 +66,7 @@ pub async fn run(options: &SmokeOptions, access_secret: &str) -> Result<SmokeRep
                 1 => format!("smoke-{run_id}-{}", index + 1),
                 _ => format!("smoke-{run_id}-{round}-{}", index + 1),
             };
-            let board = Board::new(&options.url, game_id, access_secret, timeout, started + timeout)?;
+            let board = Board::new(&options.url, game_id, backend.clone(), access_secret, timeout, started + timeout)?;
             let progress = &progress;
             boards.push(async move {
                 let report = board.play(&record.moves, |number| progress.moved(index, number)).await;
@@ -88,7 +94,7 @@ mod tests {
     async fn smoke(mischief: Mischief, timeout: u64) -> SmokeReport {
         let server = FakeServer::start(mischief).await;
         let options = SmokeOptions { url: server.url, games: 2, rounds: 1, timeout };
-        run(&options, "secret").await.unwrap()
+        run(&options, "secret", None).await.unwrap()
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@
 mod durable;
 mod error;
 mod metrics;
+pub mod postgres;
+mod sql;
 pub mod sqlite;
 mod tier;
 mod tiered;

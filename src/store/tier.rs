@@ -3,7 +3,8 @@
 #[cfg(test)]
 use super::faulty::FaultyStore;
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write, sqlite::SqliteStore,
+    Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+    postgres::PostgresStore, sqlite::SqliteStore,
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
 
@@ -11,6 +12,8 @@ use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
 pub enum Durable {
     /// A file of this machine.
     Sqlite(SqliteStore),
+    /// A server that other nodes use too.
+    Postgres(PostgresStore),
     /// One that fails on demand.
     #[cfg(test)]
     Faulty(FaultyStore),
@@ -20,6 +23,7 @@ macro_rules! each {
     ($tier:expr, $store:ident => $call:expr) => {
         match $tier {
             Durable::Sqlite($store) => $call,
+            Durable::Postgres($store) => $call,
             #[cfg(test)]
             Durable::Faulty($store) => $call,
         }

@@ -13,11 +13,12 @@ use super::{
     report::GameReport,
     script::{Side, cut_after, is_move, payload, reference},
 };
-use crate::client::{AccessClaims, ClientError, Dial, Outgoing, Seat, mint_access_token};
+use crate::client::{AccessClaims, Backend, ClientError, Dial, Outgoing, Seat, mint_access_token};
 
 /// One game, before and while it is played.
 pub struct Board {
     game_id: String,
+    backend: Option<Backend>,
     white: Seat,
     black: Seat,
     moves_played: u64,
@@ -27,13 +28,15 @@ pub struct Board {
 }
 
 impl Board {
-    /// Two seats that have not connected yet, with access tokens for this game that last for `lifetime`.
+    /// Two seats that have not connected yet, with access tokens for this game that last for `lifetime`. `backend` makes
+    /// the game; without one it is made by the first to join, where the server allows that.
     ///
     /// # Errors
     /// `Mint`, as [`mint_access_token`].
     pub fn new(
         url: &str,
         game_id: String,
+        backend: Option<Backend>,
         access_secret: &str,
         lifetime: Duration,
         deadline: Instant,
@@ -49,7 +52,7 @@ impl Board {
             Ok(Seat::new(Dial::new(url, &game_id).with_access_token(token)))
         };
         let (white, black) = (seat(Side::White)?, seat(Side::Black)?);
-        Ok(Self { game_id, white, black, moves_played: 0, cuts: 0, findings: Findings::default(), deadline })
+        Ok(Self { game_id, backend, white, black, moves_played: 0, cuts: 0, findings: Findings::default(), deadline })
     }
 
     /// Plays the moves to the end, or until nothing goes any more; calls `moved` with each move's number.
@@ -61,10 +64,20 @@ impl Board {
             self.compare(side, moves);
             self.seat(side).close().await;
         }
+        // A game that went wrong is left for whoever looks into it.
+        if let Some(backend) = self.backend.as_ref().filter(|_| self.findings.misses.is_empty()) {
+            let ended = backend.end_game(&self.game_id).await;
+            self.findings.check(ended.is_ok(), || "the game could not be ended".to_owned());
+        }
         self.report(moves.len())
     }
 
     async fn play_through(&mut self, moves: &[&str], moved: impl Fn(u64)) -> Result<(), String> {
+        if let Some(backend) = &self.backend {
+            let players = [Side::White, Side::Black].map(|side| side.to_string());
+            let made = backend.make_game(&self.game_id, &players).await;
+            made.map_err(|error| error.to_string())?;
+        }
         self.sit_down().await?;
         for (number, san) in (1..).zip(moves) {
             match cut_after(number) {

@@ -211,7 +211,7 @@ impl Client {
 
     fn close(&mut self, why: Farewell, context: &mut Context) {
         self.ended = Some(why);
-        // The welcome comes first on every connection: who has none yet is closed without a word.
+        // The first frame of a connection is its welcome, so that one which has not come in yet is only closed.
         if why == Farewell::Restart && self.inside.is_some() {
             // Different for each, so that they do not all come back at once.
             let spread = uuid::Uuid::new_v4().as_u128() % RESTART_SPREAD_MS;

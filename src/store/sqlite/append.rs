@@ -10,20 +10,21 @@ use diesel::{
     sql_types::{Nullable, Text},
 };
 
-use super::{
-    rows::{NewEventRow, OriginalRow, from_number, unreadable, user_to_text},
-    schema::{game, game_event, game_receipt, larger},
-};
+use super::functions::larger;
 use crate::{
     domain::{Event, GameId, Timestamp},
-    store::{Append, Outcome},
+    store::{
+        Append, Outcome,
+        sql::{
+            rows::{NewEventRow, OriginalRow, check_order, from_number, user_to_text},
+            schema::{game, game_event, game_receipt},
+        },
+    },
 };
 
 /// Appends events to a game that stands where they expect it.
 pub(super) fn append(connection: &mut SqliteConnection, append: &Append) -> QueryResult<Outcome> {
-    if !follows(append) {
-        return Err(unreadable(format!("events do not follow {}", append.expected_head)));
-    }
+    check_order(append)?;
     // Repeats are looked for before anything is written. Nobody else writes meanwhile.
     let repeats = repeats(connection, append)?;
     if !repeats.is_empty() {
@@ -36,11 +37,6 @@ pub(super) fn append(connection: &mut SqliteConnection, append: &Append) -> Quer
         insert(connection, &append.game_id, event)?;
     }
     Ok(Outcome::Done)
-}
-
-fn follows(append: &Append) -> bool {
-    let expected = append.expected_head.number() + 1..;
-    append.events.iter().zip(expected).all(|(event, expected)| event.sequence.number() == expected)
 }
 
 /// Moves the head, if it is where the events expect it.

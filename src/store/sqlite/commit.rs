@@ -1,20 +1,18 @@
 //! Batches of writes: each write whole or not at all, all of them in one transaction.
 
-use diesel::{
-    prelude::*,
-    result::{DatabaseErrorKind, Error},
-};
+use diesel::prelude::*;
 
-use super::{
-    append::append,
-    removal::remove_game,
-    rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text},
-    schema::{game, game_event, game_receipt, game_session, larger},
-    writer::{Failure, in_transaction},
-};
+use super::{append::append, functions::larger, removal::remove_game, writer::in_transaction};
 use crate::{
     domain::{Epoch, Game, GameId, Seat, Summary, Timestamp},
-    store::{Floor, GameChange, Outcome, SeatMark, StoreError, Write},
+    store::{
+        Floor, GameChange, Outcome, SeatMark, StoreError, Write,
+        sql::{
+            failure::{Failure, is_contradiction},
+            rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text},
+            schema::{game, game_event, game_receipt, game_session},
+        },
+    },
 };
 
 /// Commits a batch, in its order.
@@ -31,18 +29,6 @@ pub(super) fn commit(connection: &mut SqliteConnection, batch: &[Write]) -> Resu
         }
         result => Ok(result?),
     }
-}
-
-/// Whether it was the data that failed, and not the database.
-fn is_contradiction(error: &Error) -> bool {
-    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
-    matches!(
-        error,
-        Error::DatabaseError(CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation, _)
-            | Error::DeserializationError(_)
-            | Error::SerializationError(_)
-            | Error::InvalidCString(_)
-    )
 }
 
 /// Does a write that may contradict what is stored, without harm to its neighbours. Such a write is a mistake of this

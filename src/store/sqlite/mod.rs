@@ -7,12 +7,11 @@
 mod append;
 mod commit;
 mod connection;
+mod functions;
 mod migrate;
 mod read;
 mod readers;
 mod removal;
-mod rows;
-mod schema;
 mod tier;
 mod writer;
 

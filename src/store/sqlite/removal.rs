@@ -2,18 +2,19 @@
 
 use diesel::prelude::*;
 
-use super::{
-    rows::{to_session, unreadable},
-    schema::{game, game_event, game_receipt, game_session, larger},
-    writer::in_transaction,
-};
+use super::{functions::larger, writer::in_transaction};
 use crate::{
     domain::{GameId, Timestamp, UserId},
-    store::{Cleaned, Retention, Revocation, Revoked, StoreError},
+    store::{
+        Retention, Revocation, Revoked, StoreError,
+        sql::{
+            clean_up::Chunk,
+            rows::{to_session, unreadable},
+            schema::{game, game_event, game_receipt, game_session},
+        },
+    },
 };
 
-/// Chunks of one clean-up at most, so that a large backlog ends in several calls and not in a deadline.
-pub(super) const CHUNKS: usize = 16;
 /// One chunk keeps play waiting for some 10 ms.
 const SEATS_A_CHUNK: u32 = 256;
 const GAMES_A_CHUNK: u32 = 128;
@@ -61,14 +62,6 @@ fn seats_changed(connection: &mut SqliteConnection, game_id: &str) -> QueryResul
         .set(game::seats_version.eq(game::seats_version + 1))
         .execute(connection)?;
     Ok(())
-}
-
-/// What one transaction of a clean-up removed.
-#[derive(Default)]
-pub(super) struct Chunk {
-    pub(super) cleaned: Cleaned,
-    /// There may be more to remove.
-    pub(super) full: bool,
 }
 
 /// Removes a bounded number of seats, games and receipts.

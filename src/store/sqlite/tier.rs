@@ -7,12 +7,15 @@ use super::{
     connection::{Connections, Database, Role, unavailable},
     migrate, read,
     readers::Readers,
-    removal::{self, CHUNKS},
+    removal,
     writer::Writer,
 };
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
-    store::{Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write},
+    store::{
+        Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+        sql::clean_up::in_chunks,
+    },
 };
 
 /// How to open a database file.
@@ -85,28 +88,8 @@ impl DurableStore for SqliteStore {
     }
 
     async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, StoreError> {
-        let mut cleaned = Cleaned::default();
-        for _ in 0..CHUNKS {
-            let chunk = self.writer.run(move |connection| removal::clean_up_chunk(connection, keep, now)).await;
-            match chunk {
-                Ok(chunk) => {
-                    cleaned.sessions += chunk.cleaned.sessions;
-                    cleaned.events += chunk.cleaned.events;
-                    cleaned.unseated.extend(chunk.cleaned.unseated);
-                    cleaned.games.extend(chunk.cleaned.games);
-                    if !chunk.full {
-                        break;
-                    }
-                }
-                // What is gone must be told; the rest goes another time.
-                Err(error) if cleaned != Cleaned::default() => {
-                    tracing::warn!(context = "SqliteStore", %error, "Stopped the clean-up halfway");
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(cleaned)
+        in_chunks(async || self.writer.run(move |connection| removal::clean_up_chunk(connection, keep, now)).await)
+            .await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

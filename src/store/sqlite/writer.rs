@@ -5,14 +5,14 @@ use std::{
     thread,
 };
 
-use diesel::{QueryResult, SqliteConnection, result::Error};
+use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
     oneshot,
 };
 
 use super::connection::{Connections, unavailable};
-use crate::store::StoreError;
+use crate::store::{StoreError, sql::failure::Failure};
 
 type Job = Box<dyn FnOnce(&Connections) + Send>;
 
@@ -65,24 +65,6 @@ impl Drop for Writer {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-        }
-    }
-}
-
-/// Why a transaction was not committed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Nothing of it was written.
-    Before(Error),
-    /// It broke off at the commit itself.
-    AtCommit(Error),
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Before(error) => StoreError::Unavailable(error.to_string()),
-            Failure::AtCommit(error) => StoreError::Unknown(error.to_string()),
         }
     }
 }

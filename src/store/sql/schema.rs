@@ -1,6 +1,4 @@
-//! The tables of `migrations/sqlite`, as diesel sees them.
-
-use diesel::sql_types::BigInt;
+//! The tables, as diesel sees them: the same ones in every SQL database.
 
 diesel::table! {
     game (id) {
@@ -63,9 +61,3 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(game, game_session, game_event, game_receipt);
-
-diesel::define_sql_function! {
-    /// The larger of two numbers.
-    #[sql_name = "max"]
-    fn larger(one: BigInt, other: BigInt) -> BigInt;
-}

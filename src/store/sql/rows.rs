@@ -1,35 +1,38 @@
-//! Rows, and what they mean.
+//! Rows, and what they mean. The same in every SQL database.
 
 use std::error;
 
 use diesel::{prelude::*, result::Error};
 
 use super::schema::{game, game_event, game_session};
-use crate::domain::{
-    Epoch, Event, EventRef, EventType, Game, GameId, Generation, Payload, ReplayTail, Seat, Sequence, SessionId,
-    Summary, Timestamp, UserId,
+use crate::{
+    domain::{
+        Epoch, Event, EventRef, EventType, Game, GameId, Generation, Payload, ReplayTail, Seat, Sequence, SessionId,
+        Summary, Timestamp, UserId,
+    },
+    store::Append,
 };
 
 /// A game without its seats and events.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = game)]
-pub(super) struct GameRow {
-    id: String,
-    epoch: String,
-    head: i64,
-    floor: i64,
-    seats_version: i64,
-    created_at: i64,
-    updated_at: i64,
-    open: Option<bool>,
-    summary_sequence: Option<i64>,
-    players: String,
-    metadata: Option<String>,
-    summary: Option<String>,
+pub(in crate::store) struct GameRow {
+    pub(in crate::store) id: String,
+    pub(in crate::store) epoch: String,
+    pub(in crate::store) head: i64,
+    pub(in crate::store) floor: i64,
+    pub(in crate::store) seats_version: i64,
+    pub(in crate::store) created_at: i64,
+    pub(in crate::store) updated_at: i64,
+    pub(in crate::store) open: Option<bool>,
+    pub(in crate::store) summary_sequence: Option<i64>,
+    pub(in crate::store) players: String,
+    pub(in crate::store) metadata: Option<String>,
+    pub(in crate::store) summary: Option<String>,
 }
 
 impl GameRow {
-    pub(super) fn of(game: &Game) -> QueryResult<Self> {
+    pub(in crate::store) fn of(game: &Game) -> QueryResult<Self> {
         Ok(Self {
             id: game.id.to_string(),
             epoch: game.epoch.to_string(),
@@ -46,20 +49,20 @@ impl GameRow {
         })
     }
 
-    pub(super) fn epoch(&self) -> QueryResult<Epoch> {
+    pub(in crate::store) fn epoch(&self) -> QueryResult<Epoch> {
         Epoch::parse(&self.epoch).ok_or_else(|| unreadable("an epoch"))
     }
 
-    pub(super) fn head(&self) -> QueryResult<Sequence> {
+    pub(in crate::store) fn head(&self) -> QueryResult<Sequence> {
         to_sequence(self.head)
     }
 
-    pub(super) fn floor(&self) -> QueryResult<Sequence> {
+    pub(in crate::store) fn floor(&self) -> QueryResult<Sequence> {
         to_sequence(self.floor)
     }
 
     /// The game, with the seats and events that belong to the row.
-    pub(super) fn into_game(self, tail: ReplayTail, seats: Vec<Seat>) -> QueryResult<Game> {
+    pub(in crate::store) fn into_game(self, tail: ReplayTail, seats: Vec<Seat>) -> QueryResult<Game> {
         let created_at = Timestamp::from_millis(self.created_at);
         let mut game = Game::new(GameId::parse(&self.id).map_err(unreadable)?, created_at, 0);
         game.epoch = self.epoch()?;
@@ -82,22 +85,22 @@ impl GameRow {
 /// A seat.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = game_session)]
-pub(super) struct SeatRow {
-    id: String,
-    game_id: String,
-    user_id: String,
-    last_ack_sequence: i64,
-    proven_generation: i64,
-    issued_generation: i64,
-    last_heartbeat_at: i64,
-    issued_at: i64,
-    expires_at: i64,
-    revoked_at: Option<i64>,
-    metadata: Option<String>,
+pub(in crate::store) struct SeatRow {
+    pub(in crate::store) id: String,
+    pub(in crate::store) game_id: String,
+    pub(in crate::store) user_id: String,
+    pub(in crate::store) last_ack_sequence: i64,
+    pub(in crate::store) proven_generation: i64,
+    pub(in crate::store) issued_generation: i64,
+    pub(in crate::store) last_heartbeat_at: i64,
+    pub(in crate::store) issued_at: i64,
+    pub(in crate::store) expires_at: i64,
+    pub(in crate::store) revoked_at: Option<i64>,
+    pub(in crate::store) metadata: Option<String>,
 }
 
 impl SeatRow {
-    pub(super) fn of(game: &GameId, seat: &Seat) -> Self {
+    pub(in crate::store) fn of(game: &GameId, seat: &Seat) -> Self {
         Self {
             id: seat.session_id.to_string(),
             game_id: game.to_string(),
@@ -113,7 +116,7 @@ impl SeatRow {
         }
     }
 
-    pub(super) fn into_seat(self) -> QueryResult<Seat> {
+    pub(in crate::store) fn into_seat(self) -> QueryResult<Seat> {
         Ok(Seat {
             session_id: to_session(&self.id)?,
             user_id: UserId::parse(&self.user_id).map_err(unreadable)?,
@@ -133,7 +136,7 @@ impl SeatRow {
 /// An event to be kept, borrowed: there are many.
 #[derive(Insertable)]
 #[diesel(table_name = game_event)]
-pub(super) struct NewEventRow<'a> {
+pub(in crate::store) struct NewEventRow<'a> {
     game_id: &'a str,
     sequence: i64,
     event_type: &'a str,
@@ -144,7 +147,7 @@ pub(super) struct NewEventRow<'a> {
 }
 
 impl<'a> NewEventRow<'a> {
-    pub(super) fn of(game: &'a GameId, event: &'a Event) -> Self {
+    pub(in crate::store) fn of(game: &'a GameId, event: &'a Event) -> Self {
         Self {
             game_id: game.as_str(),
             sequence: from_number(event.sequence.number()),
@@ -158,9 +161,9 @@ impl<'a> NewEventRow<'a> {
 }
 
 /// An event that was kept.
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = game_event)]
-pub(super) struct EventRow {
+pub(in crate::store) struct EventRow {
     sequence: i64,
     event_type: String,
     user_id: String,
@@ -170,7 +173,7 @@ pub(super) struct EventRow {
 }
 
 impl EventRow {
-    pub(super) fn into_event(self) -> QueryResult<Event> {
+    pub(in crate::store) fn into_event(self) -> QueryResult<Event> {
         let user_id = Some(self.user_id).filter(|user| !user.is_empty());
         Ok(Event {
             sequence: to_sequence(self.sequence)?,
@@ -185,16 +188,16 @@ impl EventRow {
 
 /// What repeats are answered with: an event, or (without its payload) the receipt that is left of one.
 #[derive(Queryable)]
-pub(super) struct OriginalRow {
-    sequence: i64,
-    event_type: String,
-    payload: Option<String>,
-    created_at: i64,
+pub(in crate::store) struct OriginalRow {
+    pub(in crate::store) sequence: i64,
+    pub(in crate::store) event_type: String,
+    pub(in crate::store) payload: Option<String>,
+    pub(in crate::store) created_at: i64,
 }
 
 impl OriginalRow {
     /// The original of a repeat, which has the same user and ref.
-    pub(super) fn into_original(self, repeat: &Event) -> QueryResult<Event> {
+    pub(in crate::store) fn into_original(self, repeat: &Event) -> QueryResult<Event> {
         Ok(Event {
             sequence: to_sequence(self.sequence)?,
             event_type: EventType::from_store(&self.event_type).map_err(unreadable)?,
@@ -206,25 +209,34 @@ impl OriginalRow {
     }
 }
 
+/// Checks that an append's events follow the head they are to follow.
+pub(in crate::store) fn check_order(append: &Append) -> QueryResult<()> {
+    let expected = append.expected_head.number() + 1..;
+    if append.events.iter().zip(expected).all(|(event, expected)| event.sequence.number() == expected) {
+        return Ok(());
+    }
+    Err(unreadable(format!("events do not follow {}", append.expected_head)))
+}
+
 /// A row that no version of this program has written, or a write that contradicts itself.
-pub(super) fn unreadable(what: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
+pub(in crate::store) fn unreadable(what: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
     Error::DeserializationError(what.into())
 }
 
-pub(super) fn user_to_text(user: Option<&UserId>) -> &str {
+pub(in crate::store) fn user_to_text(user: Option<&UserId>) -> &str {
     user.map_or("", UserId::as_str)
 }
 
-pub(super) fn payload_to_text(payload: &Payload) -> String {
+pub(in crate::store) fn payload_to_text(payload: &Payload) -> String {
     payload.as_str().to_owned()
 }
 
-pub(super) fn players_to_text(players: &[UserId]) -> QueryResult<String> {
+pub(in crate::store) fn players_to_text(players: &[UserId]) -> QueryResult<String> {
     serde_json::to_string(players).map_err(|error| Error::SerializationError(error.into()))
 }
 
 /// SQL's integers are signed. No sequence or version comes near the difference.
-pub(super) fn from_number(number: u64) -> i64 {
+pub(in crate::store) fn from_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -232,7 +244,7 @@ fn to_number(number: i64) -> QueryResult<u64> {
     u64::try_from(number).map_err(unreadable)
 }
 
-pub(super) fn to_sequence(number: i64) -> QueryResult<Sequence> {
+pub(in crate::store) fn to_sequence(number: i64) -> QueryResult<Sequence> {
     to_number(number).map(Sequence::new)
 }
 
@@ -240,6 +252,6 @@ fn to_generation(number: i64) -> QueryResult<Generation> {
     u32::try_from(number).map(Generation::new).map_err(unreadable)
 }
 
-pub(super) fn to_session(text: &str) -> QueryResult<SessionId> {
+pub(in crate::store) fn to_session(text: &str) -> QueryResult<SessionId> {
     SessionId::parse(text).ok_or_else(|| unreadable("a session's id"))
 }

@@ -1,0 +1,161 @@
+//! Appending events: the write that everybody waits for.
+
+use std::sync::Arc;
+
+use diesel::{
+    prelude::*,
+    sql_types::{Array, BigInt, Integer, Nullable, Text},
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::statement::Statement;
+use crate::{
+    domain::{Event, EventRef, Timestamp},
+    store::{
+        Append, Outcome,
+        sql::rows::{OriginalRow, check_order, from_number, unreadable, user_to_text},
+    },
+};
+
+/// Does all of a batch, for many games at once: a game that stands where its events expect it moves, and they with it.
+/// Any other game loses its own part only. That a game has moved tells that nobody has written to it since this
+/// statement began to look, so what it saw of repeats is still so.
+///
+/// `(… in (select …)) is true` keeps the planner from making a join of it, which would be a loop in a loop: like this,
+/// it is a look-up in a hash.
+const APPEND: &str = "
+with event as materialized (
+    select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?)
+        as event (place, number, game_id, sequence, type, user_id, ref, payload, created_at)
+), original as materialized (
+    select event.place, event.number, kept.*
+    from event cross join lateral (
+        select live.sequence, live.type, live.payload, live.created_at
+        from game_event live
+        where live.game_id = event.game_id and live.user_id = event.user_id and live.ref = event.ref
+        union all
+        select receipt.sequence, receipt.type, null, receipt.created_at
+        from game_receipt receipt
+        where receipt.game_id = event.game_id and receipt.user_id = event.user_id and receipt.ref = event.ref
+    ) kept
+    where event.ref is not null
+), expected as materialized (
+    select * from unnest(?, ?, ?, ?, ?, ?) as expected (place, game_id, epoch, head, new_head, newest)
+), moved as (
+    update game set head = expected.new_head, updated_at = greatest(game.updated_at, expected.newest)
+    from expected
+    where game.id = expected.game_id and game.epoch = expected.epoch and game.head = expected.head
+        and (expected.place in (select place from original)) is not true
+    returning expected.place
+), written as (
+    insert into game_event (game_id, sequence, type, user_id, ref, payload, created_at)
+    select game_id, sequence, type, user_id, ref, payload, created_at
+    from event
+    where (event.place in (select place from moved)) is true
+)
+select place, null::int as number, null::bigint as sequence, null as type, null as payload, null::bigint as created_at
+from moved
+union all
+select place, number, sequence, type, payload, created_at
+from original
+where (place in (
+    select expected.place
+    from expected join game
+        on game.id = expected.game_id and game.epoch = expected.epoch and game.head = expected.head
+)) is true";
+
+/// Appends events to games, each of them once, and notes what came of it.
+pub(super) async fn append(
+    connection: &mut AsyncPgConnection,
+    appends: &[(usize, &Append)],
+    outcomes: &mut [Outcome],
+) -> QueryResult<()> {
+    for (_, append) in appends {
+        check_order(append)?;
+    }
+    let answers: Vec<Answer> = statement(appends).load(connection).await?;
+    let mut repeats: Vec<Vec<(usize, Arc<Event>)>> = vec![Vec::new(); appends.len()];
+    for answer in answers {
+        let index = usize::try_from(answer.place).map_err(unreadable)?;
+        let (place, append) = appends.get(index).ok_or_else(|| unreadable("a place in no batch"))?;
+        match answer.original()? {
+            None => outcomes[*place] = Outcome::Done,
+            Some((number, original)) => {
+                let repeat = append.events.get(number).ok_or_else(|| unreadable("a number in no append"))?;
+                repeats[index].push((number, Arc::new(original.into_original(repeat)?)));
+            }
+        }
+    }
+    for ((place, _), mut repeats) in appends.iter().zip(repeats) {
+        if !repeats.is_empty() {
+            repeats.sort_unstable_by_key(|(number, _)| *number);
+            outcomes[*place] = Outcome::Repeated(repeats);
+        }
+    }
+    Ok(())
+}
+
+fn statement<'a>(appends: &[(usize, &'a Append)]) -> Statement<'a> {
+    let events = || {
+        appends.iter().zip(0_i32..).flat_map(|((_, append), place)| {
+            append.events.iter().zip(0_i32..).map(move |(event, number)| (place, number, *append, &**event))
+        })
+    };
+    let games = || appends.iter().map(|(_, append)| *append);
+    Statement::new(APPEND)
+        .bind::<Array<Integer>, _>(events().map(|(place, ..)| place).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(events().map(|(_, number, ..)| number).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(events().map(|(_, _, append, _)| append.game_id.as_str()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(events().map(|(.., event)| from_number(event.sequence.number())).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(events().map(|(.., event)| event.event_type.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(events().map(|(.., event)| user_to_text(event.user_id.as_ref())).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(
+            events().map(|(.., event)| event.client_ref.as_ref().map(EventRef::as_str)).collect::<Vec<_>>(),
+        )
+        .bind::<Array<Text>, _>(events().map(|(.., event)| event.payload.as_str()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(events().map(|(.., event)| event.created_at.as_millis()).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>((0_i32..).take(appends.len()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(games().map(|append| append.game_id.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(games().map(|append| append.epoch.to_string()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(games().map(|append| from_number(append.expected_head.number())).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(games().map(new_head).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(games().map(newest).collect::<Vec<_>>())
+}
+
+fn new_head(append: &Append) -> i64 {
+    from_number(append.events.last().map_or(append.expected_head, |event| event.sequence).number())
+}
+
+fn newest(append: &Append) -> i64 {
+    append.events.iter().map(|event| event.created_at).max().map_or(i64::MIN, Timestamp::as_millis)
+}
+
+/// A game that has moved, or the original of a repeat.
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Integer)]
+    place: i32,
+    #[diesel(sql_type = Nullable<Integer>)]
+    number: Option<i32>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    sequence: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    r#type: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    payload: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    created_at: Option<i64>,
+}
+
+impl Answer {
+    /// The number of a repeat in its append, and its original.
+    fn original(self) -> QueryResult<Option<(usize, OriginalRow)>> {
+        match (self.number, self.sequence, self.r#type, self.created_at) {
+            (Some(number), Some(sequence), Some(event_type), Some(created_at)) => {
+                let original = OriginalRow { sequence, event_type, payload: self.payload, created_at };
+                Ok(Some((usize::try_from(number).map_err(unreadable)?, original)))
+            }
+            _ => Ok(None),
+        }
+    }
+}

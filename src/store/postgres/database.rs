@@ -1,0 +1,116 @@
+//! The connections to one server.
+
+use std::{future::Future, time::Duration};
+
+use deadpool::{
+    Runtime, Status,
+    managed::{Pool, PoolError, QueueMode, Timeouts, WeakPool},
+};
+use futures_util::future::join_all;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, interval, timeout_at},
+};
+
+use super::{
+    address::{Address, with_causes},
+    dialer::{DialError, Dialer},
+    lent::Lent,
+    tier::OpenOptions,
+};
+use crate::store::StoreError;
+
+/// How long calls wait for each thing that may hold a connection up. The pool's defaults are for ever.
+const WAITS: Timeouts = Timeouts {
+    wait: Some(Duration::from_millis(200)),
+    create: Some(Duration::from_secs(1)),
+    recycle: Some(Duration::from_millis(200)),
+};
+/// How often the pool is looked after.
+const TENDED: Duration = Duration::from_secs(5);
+/// Connections beyond the least number are closed when nobody needed them for so long.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// A pool of connections, and the runtime that they live in.
+pub(super) struct Database {
+    pool: Pool<Dialer>,
+    runtime: Handle,
+    deadline: Duration,
+}
+
+impl Database {
+    /// Sets up a pool, which dials by itself.
+    pub(super) fn new(address: Address, options: &OpenOptions, runtime: Handle) -> Result<Self, StoreError> {
+        let pool = Pool::builder(Dialer(address.within(options.deadline)))
+            .max_size(options.pool_max.max(1))
+            .timeouts(WAITS)
+            // Those in use are warm; the others can go.
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        runtime.spawn(tend(pool.weak(), options.pool_min));
+        Ok(Self { pool, runtime, deadline: options.deadline })
+    }
+
+    /// Does work on a connection, to its end, even if nobody waits for it any more: a connection that was left in the
+    /// middle would hold its locks.
+    ///
+    /// # Errors
+    /// `Unavailable` without a connection; whatever the work returns; `Unknown` where it ended without an answer.
+    pub(super) async fn run<T, F>(&self, work: impl FnOnce(Lent) -> F + Send + 'static) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let until = Instant::now() + self.deadline;
+        let pool = self.pool.clone();
+        let task = self.runtime.spawn(async move {
+            let connection = match timeout_at(until, pool.get()).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(error)) => return Err(StoreError::Unavailable(format!("no connection: {}", why(&error)))),
+                Err(_) => return Err(StoreError::Unavailable("no connection in time".to_owned())),
+            };
+            work(Lent::new(connection, until)).await
+        });
+        task.await.unwrap_or_else(|broken| Err(StoreError::Unknown(broken.to_string())))
+    }
+
+    /// Does something beside the calls.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    pub(super) fn pool(&self) -> WeakPool<Dialer> {
+        self.pool.weak()
+    }
+}
+
+fn why(error: &PoolError<DialError>) -> String {
+    match error {
+        PoolError::Backend(error) => with_causes(&**error),
+        PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            error.to_string()
+        }
+    }
+}
+
+/// Keeps some connections warm and lets others go, for as long as there is a pool.
+async fn tend(pool: WeakPool<Dialer>, least: usize) {
+    let mut turns = interval(TENDED);
+    loop {
+        turns.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        let Status { mut size, .. } = pool.status();
+        pool.retain(|_, metrics| {
+            let keep = size <= least || metrics.last_used() < IDLE;
+            size -= usize::from(!keep);
+            keep
+        });
+        if size < least {
+            // Held at the same time, or they would all be one. A server that is not there is told of by those who
+            // need it.
+            drop(join_all((0..least).map(|_| pool.get())).await);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What the durable tiers in SQL have in common: tables, and what their rows mean.
+
+pub(super) mod assembly;
+pub(super) mod clean_up;
+pub(super) mod failure;
+pub(super) mod rows;
+pub(super) mod schema;
