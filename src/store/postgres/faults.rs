@@ -25,33 +25,21 @@ const SLACK: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_comes_back_has_lost_nothing() {
-    let trouble = |server: &Server| {
-        server.kill();
-        std::thread::sleep(Duration::from_millis(500));
-        server.restart();
-    };
-
-    let told = play_through(trouble).await;
+    let told = play_through(Server::kill, Duration::from_millis(500), Server::restart).await;
 
     assert!(told.unavailable > 0, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_freezes_holds_nobody_longer_than_the_deadline() {
-    let trouble = |server: &Server| {
-        server.pause();
-        std::thread::sleep(Duration::from_secs(3));
-        server.resume();
-    };
-
-    let told = play_through(trouble).await;
+    let told = play_through(Server::pause, Duration::from_secs(3), Server::resume).await;
 
     assert!(told.unknown > 0, "those in the middle of a commit: {told:?}");
 }
 
 /// Plays at many games at once while a server has trouble, and shows that all goes on after it, that every call ended
 /// in time, and that each log holds what was confirmed, once and in order.
-async fn play_through(trouble: impl FnOnce(&Server) + Send + 'static) -> Told {
+async fn play_through(trouble: fn(&Server), lasting: Duration, end: fn(&Server)) -> Told {
     let server = spawn_blocking(Server::of_ones_own).await.unwrap();
     let options = OpenOptions { deadline: DEADLINE, ..OpenOptions::default() };
     let (url, runtime) = (server.url.clone(), Handle::current());
@@ -64,11 +52,9 @@ async fn play_through(trouble: impl FnOnce(&Server) + Send + 'static) -> Told {
         players.push(tokio::spawn(Player::play(Arc::clone(&store), id, epoch)));
     }
     sleep(Duration::from_millis(500)).await;
-    let server = spawn_blocking(move || {
-        trouble(&server);
-        server
-    });
-    let server = server.await.unwrap();
+    let server = suffer(server, trouble).await;
+    sleep(lasting).await;
+    let server = suffer(server, end).await;
     let over = Instant::now();
     let players: Vec<_> = join_all(players).await.into_iter().map(Result::unwrap).collect();
 
@@ -88,6 +74,14 @@ async fn play_through(trouble: impl FnOnce(&Server) + Send + 'static) -> Told {
     drop(store);
     spawn_blocking(move || drop(server)).await.unwrap();
     told
+}
+
+async fn suffer(server: Server, what: fn(&Server)) -> Server {
+    let suffered = spawn_blocking(move || {
+        what(&server);
+        server
+    });
+    suffered.await.unwrap()
 }
 
 /// How often a player was refused, by what was said.
