@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One page. A slow reader holds no more than that and its queue.
-const PAGE: PageLimit = PageLimit { events: 256, bytes: 128 * 1024 };
+const PAGE: PageLimit = PageLimit { events: 256, bytes: 64 * 1024 };
 
 impl Core {
     pub(super) fn join(&mut self, game_id: &GameId, join: Box<Join>) {

@@ -113,7 +113,6 @@ async fn a_slow_client_that_reads_again_is_told_why_it_was_closed_and_resumes() 
 }
 
 #[tokio::test]
-#[ignore = "a page is read from the store by count alone, 256 events of any size, so each of them costs a page of 2 MiB"]
 async fn clients_that_never_read_their_replay_are_closed_and_cost_little() {
     let settings = [ANY_RATE[0], ANY_RATE[1], ("HEARTBEAT_INTERVAL_MS", "500"), ("HEARTBEAT_MISSES", "3")];
     let server = Server::with(&settings).await;

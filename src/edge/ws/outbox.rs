@@ -88,6 +88,12 @@ impl Outbox {
         self.gone.store(true, Ordering::Release);
     }
 
+    /// The socket under the connection.
+    #[must_use]
+    pub fn socket(&self) -> Option<Arc<Socket>> {
+        self.socket.clone()
+    }
+
     /// Why the connection is to end, once that is decided.
     #[must_use]
     pub fn verdict(&self) -> Option<Farewell> {
