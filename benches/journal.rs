@@ -1,0 +1,201 @@
+//! What does group commit buy? Durable events a second and the time of one commit, through the journal, with one
+//! transaction an event on the same pool, and with `pgbench` doing the same inserts.
+//!
+//! Every game waits for its event before it sends the next, as a game does. Starts a Postgres of its own by
+//! `scripts/services`, or uses that of `DATABASE_URL`. Takes about a minute.
+
+use std::{
+    env,
+    io::Write as _,
+    process::{self, Command},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use prometheus_client::registry::Registry;
+use rejoin::{
+    domain::{Epoch, Event, EventRef, EventType, Game, GameId, Payload, Sequence, Timestamp, UserId},
+    shard::{Journal, journal::Submission, metrics::JournalMetrics},
+    store::{
+        Append, Durable, DurableStore, Outcome, Store, StoreMetrics, Write,
+        postgres::{OpenOptions, PostgresStore},
+    },
+};
+use tokio::{
+    runtime::Runtime,
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
+
+const LEVELS: [usize; 3] = [1, 64, 1_024];
+const LASTING: Duration = Duration::from_secs(5);
+const POOL: usize = 10;
+/// A move of a chess game, about as long as real ones are.
+const MOVE: &str = r#"{"san":"Nxe6+","from":"d4","to":"e6","clock":{"white":171.4,"black":168.0}}"#;
+
+fn main() {
+    // `cargo test --benches` only asks whether it starts.
+    if !env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let url = start_postgres();
+    let runtime = Runtime::new().expect("a runtime");
+    let options = OpenOptions { pool_max: POOL, ..OpenOptions::default() };
+    let open = || PostgresStore::open(&url, &options, runtime.handle()).expect("the store opens");
+    let alone = Arc::new(open());
+    let store =
+        Store::new(Durable::Postgres(open()), Duration::from_secs(2), StoreMetrics::register(&mut Registry::default()));
+    let metrics = Arc::new(JournalMetrics::register(&mut Registry::default()));
+    let (journal, writing) = Journal::start(store, metrics);
+    runtime.spawn(writing);
+
+    println!(
+        "{:>6}  {:>28}  {:>28}  {:>20}  {:>19}",
+        "games", "journal", "an event a transaction", "pgbench", "journal is"
+    );
+    println!(
+        "{:>6}  {:>28}  {:>28}  {:>20}",
+        "", "events/s  p50 ms  p99 ms", "events/s  p50 ms  p99 ms", "events/s  mean ms"
+    );
+    for games in LEVELS {
+        let grouped = runtime.block_on(measure(games, &alone, async |append| through(&journal, append).await));
+        // As many at a time as there are connections: the others wait here and not for the pool, which would refuse.
+        let turns = Semaphore::new(POOL);
+        let single = runtime.block_on(measure(games, &alone, async |append| {
+            let _turn = turns.acquire().await.expect("never closed");
+            alone.commit(vec![Write::Append(append)]).await.is_ok_and(|outcomes| outcomes == [Outcome::Done])
+        }));
+        let pgbench = pgbench(&url, games);
+        let (over_single, over_pgbench) = (grouped.rate / single.rate, grouped.rate / pgbench.0);
+        println!(
+            "{games:>6}  {grouped}  {single}  {:>10.0} {:>9.2}  {over_single:>6.1} × {over_pgbench:>6.1} ×",
+            pgbench.0, pgbench.1
+        );
+    }
+}
+
+/// What was reached with so many games at once.
+struct Measured {
+    rate: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        write!(f, "{:>12.0} {:>7.2} {:>7.2}", self.rate, millis(self.p50), millis(self.p99))
+    }
+}
+
+async fn measure(games: usize, store: &PostgresStore, record: impl AsyncFn(Append) -> bool) -> Measured {
+    let games = make_games(games, store).await;
+    let began = Instant::now();
+    let players = games.into_iter().map(|(id, epoch)| play(id, epoch, began + LASTING, &record));
+    let mut times: Vec<Duration> = join_all(players).await.into_iter().flatten().collect();
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "a count of events")]
+    let rate = times.len() as f64 / began.elapsed().as_secs_f64();
+    Measured { rate, p50: at(50), p99: at(99) }
+}
+
+async fn make_games(count: usize, store: &PostgresStore) -> Vec<(GameId, Epoch)> {
+    let name = Epoch::generate();
+    let game = |number| GameId::parse(&format!("{name}-{number}")).expect("an id");
+    let games: Vec<_> = (0..count).map(|number| Game::new(game(number), now(), 0)).collect();
+    let named = games.iter().map(|game| (game.id.clone(), game.epoch)).collect();
+    let writes = games.into_iter().map(|game| Write::CreateGame(Box::new(game))).collect();
+    store.commit(writes).await.expect("the games are made");
+    named
+}
+
+async fn play(id: GameId, epoch: Epoch, until: Instant, record: &impl AsyncFn(Append) -> bool) -> Vec<Duration> {
+    let (mut head, mut times) = (0, Vec::new());
+    while Instant::now() < until {
+        let events = vec![Arc::new(event(head + 1))];
+        let append = Append { game_id: id.clone(), epoch, expected_head: Sequence::new(head), events };
+        let began = Instant::now();
+        assert!(record(append).await, "every event is recorded");
+        times.push(began.elapsed());
+        head += 1;
+    }
+    times
+}
+
+async fn through(journal: &Journal, append: Append) -> bool {
+    let (told, answer) = oneshot::channel();
+    let then = Box::new(move |written| {
+        let _ = told.send(written == Ok(Outcome::Done));
+    });
+    let submitted = journal.submit(Submission { write: Write::Append(append), then });
+    submitted.is_ok() && answer.await.unwrap_or(false)
+}
+
+fn event(number: u64) -> Event {
+    Event {
+        sequence: Sequence::new(number),
+        event_type: EventType::parse("move").expect("a type"),
+        payload: Payload::from_json(MOVE).expect("a payload"),
+        user_id: UserId::parse("white").ok(),
+        client_ref: EventRef::parse(&number.to_string()).ok(),
+        created_at: now(),
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_763_700_000_000)
+}
+
+/// Events a second and the mean time of one in ms, for a program that does nothing else. Of more than 16 clients on a
+/// small machine none is faster.
+fn pgbench(url: &str, games: usize) -> (f64, f64) {
+    let script = format!(
+        "\\set game random(1, {games})
+         with moved as (
+             update game set head = head + 1, updated_at = 1763700000000 where id = 'pgbench-{games}-' || :game
+             returning id, head
+         )
+         insert into game_event (game_id, sequence, type, user_id, ref, payload, created_at)
+         select id, head, 'move', 'white', head::text, '{MOVE}', 1763700000000 from moved;\n"
+    );
+    let setup = format!(
+        "insert into game (id, epoch, head, floor, seats_version, created_at, updated_at, players)
+         select 'pgbench-{games}-' || number, 'e', 0, 0, 0, 0, 0, '[]' from generate_series(1, {games}) number
+         on conflict do nothing"
+    );
+    run(Command::new("psql").args([url, "-qc", &setup]));
+    let mut file = env::temp_dir();
+    file.push(format!("rejoin-pgbench-{}.sql", process::id()));
+    std::fs::File::create(&file).and_then(|mut file| file.write_all(script.as_bytes())).expect("a script");
+    let clients = games.min(16).to_string();
+    let seconds = LASTING.as_secs().to_string();
+    let output = run(Command::new("pgbench")
+        .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"])
+        .arg(&file)
+        .arg(url));
+    let _ = std::fs::remove_file(file);
+    let number = |label: &str| {
+        let line = output.lines().find(|line| line.contains(label)).unwrap_or_default();
+        line.split(" = ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(f64::NAN)
+    };
+    (number("tps"), number("latency average"))
+}
+
+/// The server's URL. It ends with this process.
+fn start_postgres() -> String {
+    let folder = env::temp_dir().join(format!("rejoin-bench-{}", process::id()));
+    let services = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services");
+    let urls = run(Command::new(services)
+        .args(["up", "postgres"])
+        .env("SERVICES_FOLDER", folder)
+        .env("SERVICES_FOR", process::id().to_string()));
+    urls.trim().strip_prefix("DATABASE_URL=").expect("a URL").to_owned()
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
