@@ -9,7 +9,7 @@ use super::{
     messages::{Configured, EventsView, GameSpec, GameView, Reply, SessionView, Source},
     reader::PageRequest,
     refusing::farewell,
-    room::{Flight, Made, Sitter, Turn},
+    room::{Flight, Loading, Made, Sitter, Turn},
 };
 use crate::{
     domain::{Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId},
@@ -248,7 +248,7 @@ impl Core {
         if let Some(room) = self.rooms.get_mut(&game_id) {
             // What is being loaded may not know it yet.
             if let Some(loading) = room.loading.as_mut() {
-                *loading = super::room::Loading::Again;
+                *loading = Loading::Again;
             }
             let of_session =
                 room.members.iter().filter(|(_, member)| member.session.is_some_and(|(id, _)| id == session_id));
