@@ -36,6 +36,29 @@ pub enum Farewell {
 }
 
 impl Farewell {
+    /// Whether what was on its way to the client still goes out first. Where the game ends with it, nothing of it could be
+    /// had later.
+    #[must_use]
+    pub fn lets_finish(self) -> bool {
+        match self {
+            Self::GameEnded | Self::Restart => true,
+            Self::TextOnly
+            | Self::MissingGame
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::InvalidToken
+            | Self::SessionRevoked
+            | Self::SessionExpired
+            | Self::RateLimited
+            | Self::TooBig
+            | Self::Internal
+            | Self::TryAgainLater
+            | Self::TakenOver
+            | Self::SlowConsumer
+            | Self::HeartbeatTimeout => false,
+        }
+    }
+
     /// Every reason there is.
     pub const ALL: [Self; 16] = [
         Self::GameEnded,

@@ -27,7 +27,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub message: String,
     pub retry_after: Option<Duration>,
-    /// Of a conflict: where the head is.
+    /// Where the head is, for who was wrong about it.
     pub head_sequence: Option<Sequence>,
 }
 
@@ -197,7 +197,9 @@ impl From<&ShardError> for Answer {
 impl From<Rejection> for Answer {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::AckAboveHead { .. } => Self::new(Code::InvalidAck, rejection),
+            Rejection::AckAboveHead { head, .. } => {
+                Self { head_sequence: Some(head), ..Self::new(Code::InvalidAck, rejection) }
+            }
             Rejection::Conflict { head, .. } => {
                 Self { head_sequence: Some(head), ..Self::new(Code::Conflict, rejection) }
             }

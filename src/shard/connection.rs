@@ -53,7 +53,7 @@ pub trait Outlet: Send + Sync {
     /// `Slow`: the queue is full, by count or by bytes.
     fn deliver(&self, delivery: Delivery) -> Result<(), Slow>;
 
-    /// Ends the connection. What was queued and not sent is dropped.
+    /// Ends the connection. What was queued and not sent is dropped, unless the farewell lets it finish.
     fn close(&self, why: Farewell);
 
     /// Whether the connection has ended. What is handed over from then on goes nowhere.

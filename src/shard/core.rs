@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use super::{
     FrameWriter, Journal, Reader, ShardError,
     journal::Written,
+    marking::{Marked, Marking},
     messages::{Command, Deed, Notice, ShardStats},
     metrics::ShardMetrics,
     residents::Residents,
@@ -41,7 +42,7 @@ pub struct Rules {
 pub enum Completion {
     Loaded { game_id: GameId, game: Result<Option<Game>, StoreError> },
     Written { game_id: GameId, written: Written },
-    Marked { marked: super::marking::Marked, written: Written },
+    Marked { marked: Marked, written: Written },
     Paged { game_id: GameId, connection: ConnectionId, page: Result<Option<EventPage>, StoreError> },
 }
 
@@ -70,7 +71,7 @@ pub struct Core {
     pub(super) postbox: Postbox,
     pub(super) residents: Residents<GameId, Game>,
     pub(super) rooms: HashMap<GameId, Room>,
-    pub(super) marking: super::marking::Marking,
+    pub(super) marking: Marking,
     pub(super) metrics: Arc<ShardMetrics>,
     /// Deeds parked and turns waiting, in all rooms.
     pub(super) waiting: usize,
@@ -93,7 +94,7 @@ impl Core {
     #[must_use]
     pub fn new(parts: Parts, postbox: Postbox) -> Self {
         let Parts { index, rules, budget_bytes, clock, frames, journal, reader, metrics } = parts;
-        let marking = super::marking::Marking::new(clock.now());
+        let marking = Marking::new(clock.now());
         Self {
             index,
             rules,

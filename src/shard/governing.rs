@@ -9,12 +9,15 @@ use super::{
     messages::{Configured, EventsView, GameSpec, GameView, Reply, SessionView, Source},
     reader::PageRequest,
     refusing::farewell,
-    room::{Flight, Made, Sitter, Turn},
+    room::{Flight, Loading, Made, Sitter, Turn},
 };
 use crate::{
     domain::{Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId},
-    store::{EventPage, GameChange, Revoked, StoreError, Write},
+    store::{EventPage, GameChange, PageLimit, Revoked, StoreError, Write},
 };
+
+/// Bytes of payload after which an answer to a backend ends; it asks on.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 impl Core {
     /// Has a game made. On its way back it is taken in, and what waited for it goes on.
@@ -230,7 +233,12 @@ impl Core {
                 });
             let _ = reply.send(view);
         });
-        self.reader.page(PageRequest { game_id: game_id.clone(), after: from, limit, then });
+        self.reader.page(PageRequest {
+            game_id: game_id.clone(),
+            after: from,
+            limit: PageLimit { events: limit, bytes: MAX_ANSWER_BYTES },
+            then,
+        });
     }
 
     /// A session was revoked in the store: it counts no more, and its connection ends.
@@ -240,7 +248,7 @@ impl Core {
         if let Some(room) = self.rooms.get_mut(&game_id) {
             // What is being loaded may not know it yet.
             if let Some(loading) = room.loading.as_mut() {
-                *loading = super::room::Loading::Again;
+                *loading = Loading::Again;
             }
             let of_session =
                 room.members.iter().filter(|(_, member)| member.session.is_some_and(|(id, _)| id == session_id));

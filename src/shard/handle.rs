@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{GameId, SessionId, Timestamp},
-    store::{Retention, Revocation, Store, StoreError},
+    store::{Cleaned, Retention, Revocation, Store, StoreError},
 };
 
 /// One shard, as its callers have it.
@@ -193,7 +193,7 @@ impl Shards {
     ///
     /// # Errors
     /// `Unavailable` and `Unknown`: ask again, it is safe to repeat.
-    pub async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<crate::store::Cleaned, ShardError> {
+    pub async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, ShardError> {
         let cleaned = self.store.clean_up(keep, now).await?;
         for game_id in &cleaned.unseated {
             self.tell(game_id, Notice::Flush(Some(game_id.clone())));
@@ -226,7 +226,7 @@ mod tests {
         clock::Clock,
         domain::{Claims, Event, Farewell, Role, UserId},
         shard::{
-            Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
+            ConnectionId, Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
             core::{Parts, Rules},
             messages::{Claim, GameView, Join, Source},
             metrics::{Backpressure, JournalMetrics, ShardFamilies},
@@ -329,7 +329,7 @@ mod tests {
         let ((reached, is_reached), (going, go_on)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
         let claims = Claims { user_id: UserId::parse("ann").unwrap(), role: Role::Player, games: None };
         let join = Join {
-            connection: crate::shard::ConnectionId(1),
+            connection: ConnectionId(1),
             outlet: Arc::new(Stuck { reached, go_on: parking_lot::Mutex::new(go_on) }),
             claim: Claim::Access(claims),
             asked: Role::Player,

@@ -15,13 +15,11 @@ use super::{
 };
 use crate::{
     domain::{Event, EventRef, Farewell, Game, GameId, Generation, Role, Sequence, Timestamp, UserId},
-    store::{EventPage, SeatMark, StoreError},
+    store::{EventPage, PageLimit, SeatMark, StoreError},
 };
 
-/// Events of one page, at most.
-const PAGE_EVENTS: usize = 256;
-/// Bytes of payload after which a page ends. A slow reader holds no more than that and its queue.
-const PAGE_BYTES: usize = 128 * 1024;
+/// One page. A slow reader holds no more than that and its queue.
+const PAGE: PageLimit = PageLimit { events: 256, bytes: 64 * 1024 };
 
 impl Core {
     pub(super) fn join(&mut self, game_id: &GameId, join: Box<Join>) {
@@ -184,7 +182,7 @@ impl Core {
         }
         let (postbox, id) = (Arc::clone(&self.postbox), game_id.clone());
         let then = Box::new(move |page| postbox(Completion::Paged { game_id: id, connection, page }));
-        self.reader.page(PageRequest { game_id: game_id.clone(), after, limit: PAGE_EVENTS, then });
+        self.reader.page(PageRequest { game_id: game_id.clone(), after, limit: PAGE, then });
     }
 
     /// Hands over a page that came from the store. The connection asks on; the tail takes over where it reaches.
@@ -331,11 +329,11 @@ fn first_page(game: &Game, from: Sequence) -> (Vec<Arc<Event>>, bool) {
 fn page_of(events: impl Iterator<Item = Arc<Event>>) -> Vec<Arc<Event>> {
     let mut bytes = 0;
     let fits = |event: &Arc<Event>| {
-        let fits = bytes < PAGE_BYTES;
+        let fits = bytes < PAGE.bytes;
         bytes += event.payload.as_str().len();
         fits
     };
-    events.take(PAGE_EVENTS).take_while(fits).collect()
+    events.take(PAGE.events).take_while(fits).collect()
 }
 
 /// The named players, then whoever else has a seat.

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     domain::{Game, GameId, Sequence},
-    store::{EventPage, Store, StoreError},
+    store::{EventPage, PageLimit, Store, StoreError},
 };
 
 /// Cold games that may wait before loads are refused.
@@ -32,7 +32,7 @@ pub struct LoadRequest {
 pub struct PageRequest {
     pub game_id: GameId,
     pub after: Sequence,
-    pub limit: usize,
+    pub limit: PageLimit,
     pub then: Box<dyn FnOnce(Result<Option<EventPage>, StoreError>) + Send>,
 }
 

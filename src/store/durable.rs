@@ -15,6 +15,14 @@ pub struct EventPage {
     pub events: Vec<Event>,
 }
 
+/// How much of a log to read at a time. An event is read whole; one is read in any case.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimit {
+    pub events: usize,
+    /// Bytes of payload after which no further event is read.
+    pub bytes: usize,
+}
+
 /// Whose sessions to revoke.
 #[derive(Debug, Clone)]
 pub enum Revocation {
@@ -71,7 +79,7 @@ pub trait DurableStore: Send + Sync + 'static {
         tail: usize,
     ) -> impl Future<Output = Result<Vec<Option<Game>>, StoreError>> + Send;
 
-    /// Reads at most `limit` events after a sequence; `None` where there is no such game.
+    /// Reads the first events after a sequence, within a limit; `None` where there is no such game.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -79,7 +87,7 @@ pub trait DurableStore: Send + Sync + 'static {
         &self,
         game: GameId,
         after: Sequence,
-        limit: usize,
+        limit: PageLimit,
     ) -> impl Future<Output = Result<Option<EventPage>, StoreError>> + Send;
 
     /// Finds the game that a session belongs to.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
     sqlite::{OpenOptions, SqliteStore},
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -182,7 +182,12 @@ impl DurableStore for FaultyStore {
         self.call(Call::Read, &games, self.inner.load(games.clone(), tail)).await
     }
 
-    async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
+    async fn events_after(
+        &self,
+        game: GameId,
+        after: Sequence,
+        limit: PageLimit,
+    ) -> Result<Option<EventPage>, StoreError> {
         let games = [game.clone()];
         self.call(Call::Read, &games, self.inner.events_after(game, after, limit)).await
     }

@@ -18,7 +18,7 @@ mod conformance;
 #[cfg(test)]
 pub mod faulty;
 
-pub use durable::{Cleaned, DurableStore, EventPage, Retention, Revocation, Revoked};
+pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked};
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
 pub use tier::Durable;

@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::faulty::FaultyStore;
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
     postgres::PostgresStore, sqlite::SqliteStore,
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -39,7 +39,12 @@ impl DurableStore for Durable {
         each!(self, store => store.load(games, tail).await)
     }
 
-    async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
+    async fn events_after(
+        &self,
+        game: GameId,
+        after: Sequence,
+        limit: PageLimit,
+    ) -> Result<Option<EventPage>, StoreError> {
         each!(self, store => store.events_after(game, after, limit).await)
     }
 

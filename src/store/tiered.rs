@@ -7,8 +7,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Cleaned, Durable, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, StoreMetrics,
-    Write,
+    Cleaned, Durable, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError,
+    StoreMetrics, Write,
     metrics::{Operation, Operations},
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -60,7 +60,7 @@ impl Store {
         self.call(Operations::just(Operation::LoadGame), Late::Unavailable, call).await
     }
 
-    /// Reads at most `limit` events after a sequence; `None` where there is no such game.
+    /// Reads the first events after a sequence, within a limit; `None` where there is no such game.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -68,7 +68,7 @@ impl Store {
         &self,
         game: GameId,
         after: Sequence,
-        limit: usize,
+        limit: PageLimit,
     ) -> Result<Option<EventPage>, StoreError> {
         let call = self.0.durable.events_after(game, after, limit);
         self.call(Operations::just(Operation::FetchEvents), Late::Unavailable, call).await

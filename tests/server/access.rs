@@ -1,9 +1,12 @@
 //! Who gets in: the ways a token travels, and every token, origin and address that does not open the door.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
-use rejoin::client::{Carry, Dial, Link, mint_access_token};
+use rejoin::{
+    client::{Carry, Dial, Link, mint_access_token},
+    clock::Clock,
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -11,8 +14,8 @@ use crate::support::{
     signed, unsigned, until,
 };
 
-fn in_an_hour() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3_600
+fn in_an_hour() -> i64 {
+    Clock::system().now().as_millis() / 1_000 + 3_600
 }
 
 // --- Ways in ----------------------------------------------------------------------------------------------------

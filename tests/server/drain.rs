@@ -3,10 +3,10 @@
 use std::{cell::Cell, collections::HashSet, time::Duration};
 
 use futures_util::future::join_all;
-use rejoin::client::{ClientError, Incoming, Seat};
-use tokio::time::{Instant, sleep};
+use rejoin::client::{Advice, ClientError, Incoming, Link, Seat};
+use tokio::time::Instant;
 
-use crate::support::{ANY_RATE, Player, SOON, Server, closed};
+use crate::support::{ANY_RATE, Player, SOON, Server, closed, until};
 
 /// The default of `SHUTDOWN_GRACE_MS`.
 const GRACE: Duration = Duration::from_secs(5);
@@ -63,22 +63,47 @@ async fn an_idle_server_ends_at_once() {
     assert!(told_at.elapsed() < Duration::from_secs(2), "{:?}", told_at.elapsed());
 }
 
+/// Who connected in the very moment of the signal was told of the draining before being welcomed.
 #[tokio::test]
-async fn a_restart_under_play_loses_nothing_and_doubles_nothing() {
+async fn whoever_comes_in_the_last_moment_is_welcomed_first_or_closed() {
+    let mut server = Server::start().await;
+    let coming = (0..60).map(|number| {
+        let dial = server.dial(&format!("g{number}"), &format!("user-{number}"));
+        async move {
+            // Most are refused, or find nobody listening.
+            let Ok(mut link) = Link::connect(&dial).await else { return };
+            match link.next(SOON).await {
+                Ok(Incoming::Resume(_)) => {}
+                Err(ClientError::Ended(ending)) => assert!(ending.advice() != Advice::Stop, "{ending}"),
+                other => panic!("first came {other:?}"),
+            }
+        }
+    });
+
+    let coming = coming.collect::<Vec<_>>();
+    tokio::join!(join_all(coming), async { server.terminate() });
+
+    assert_eq!(server.gone(SOON).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn restarts_under_play_lose_nothing_and_double_nothing() {
     let mut server = Server::with(&ANY_RATE).await;
     let over = Cell::new(false);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let mut seats: Vec<Seat> = ["ann", "bob", "eve"].map(|user_id| Seat::new(server.dial("g", user_id))).into();
+    let played = [const { Cell::new(0_usize) }; 3];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut seats = ["ann", "bob", "eve"].map(|user_id| Seat::new(server.dial("g", user_id)));
 
-    let playing = seats.iter_mut().enumerate().map(|(player, seat)| {
+    let playing = seats.iter_mut().zip(&played).map(|(seat, played)| {
         let over = &over;
         async move {
             let mut confirmed = Vec::new();
             while !over.get() {
-                let reference = format!("{player}-{}", confirmed.len());
+                let reference = format!("r{}", confirmed.len());
                 confirmed.push(seat.play("move", "{}", &reference, deadline).await.unwrap());
                 let seen = seat.history().last();
                 seat.acknowledge(seen, deadline).await.unwrap();
+                played.set(confirmed.len());
             }
             confirmed
         }
@@ -86,13 +111,13 @@ async fn a_restart_under_play_loses_nothing_and_doubles_nothing() {
     let playing = playing.collect::<Vec<_>>();
     let restarting = async {
         for _ in 0..3 {
-            // Let them play for a while.
-            sleep(Duration::from_millis(300)).await;
+            let before = played.each_ref().map(Cell::get);
+            until("everybody to play", SOON, || played.iter().zip(before).all(|(now, before)| now.get() > before + 5))
+                .await;
             server.terminate();
             assert_eq!(server.gone(SOON).await.code(), Some(0));
             server.restart().await;
         }
-        sleep(Duration::from_millis(300)).await;
         over.set(true);
     };
     let (confirmed, ()) = tokio::join!(join_all(playing), restarting);

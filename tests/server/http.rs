@@ -335,9 +335,9 @@ async fn connections_and_their_ends_are_counted() {
     refused_entry(&Dial::new(server.url(), "g").with_resume_token("nonsense")).await;
 
     ann.link.close().await;
-    until("ann to be counted out", SOON, || server.metric("ws_connections", &[r#"role="player""#]) == 0.0).await;
+    until("ann to be counted out", SOON, || server.metric("ws_connections", &[r#"role="player""#]) == 0).await;
 
-    assert_eq!(open, 1.0);
-    assert_eq!(server.metric("ws_resume_invalid_token_total", &[]), 1.0);
-    until("the refusal to be counted", SOON, || server.metric("ws_closes_total", &[r#"code="1008""#]) == 1.0).await;
+    assert_eq!(open, 1);
+    assert_eq!(server.metric("ws_resume_invalid_token_total", &[]), 1);
+    until("the refusal to be counted", SOON, || server.metric("ws_closes_total", &[r#"code="1008""#]) == 1).await;
 }

@@ -2,9 +2,6 @@
 //!
 //! Nothing in here looks inside. What is expected is what `docs/` promises, one claim a test.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the bans are for what serves games")]
-#![expect(clippy::cast_precision_loss, reason = "sizes and counts for people to read")]
-
 mod support;
 
 mod access;

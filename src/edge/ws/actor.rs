@@ -34,6 +34,9 @@ use crate::{
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Beyond the payload, what a message may have of envelope.
 pub const ENVELOPE_BYTES: usize = 4 * 1024;
+/// How long the client has to take its close frame and end the socket. The HTTP layer means to end it too, but reckons with
+/// a clock that may be late, and then never does.
+const LINGER: Duration = Duration::from_secs(1);
 /// Spread of the first reconnects after a restart, in milliseconds.
 const RESTART_SPREAD_MS: u128 = 2_000;
 
@@ -247,6 +250,12 @@ impl Actor for Client {
 
     fn stopped(&mut self, _: &mut Context) {
         self.outbox.end();
+        if let Some(socket) = self.outbox.socket() {
+            actix_web::rt::spawn(async move {
+                tokio::time::sleep(LINGER).await;
+                socket.shut_down();
+            });
+        }
         self.edge.ws.count_close(self.ended);
         if let Some(inside) = &self.inside {
             self.edge.ws.connections(inside.role).dec();

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::{
     domain::{Epoch, Farewell, GameId, Position, Role, Sequence, UserId},
-    edge::Edge,
+    edge::{Edge, auth},
+    settings::AllowedOrigins,
     shard::messages::Claim,
 };
 
@@ -44,12 +45,6 @@ fn offered<'a>(request: &'a HttpRequest, prefix: &str) -> Option<&'a str> {
         .find_map(|protocol| protocol.trim().strip_prefix(prefix))
 }
 
-/// The access token of a request.
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim).or_else(|| offered(request, "bearer."))
-}
-
 impl Entry {
     /// Reads what a connection wants.
     ///
@@ -64,7 +59,8 @@ impl Entry {
                 Claim::Resume(token.ok_or(Farewell::InvalidToken)?)
             }
             None => {
-                let token = bearer(request).ok_or(Farewell::Unauthorized)?;
+                let token = auth::bearer(request.headers()).or_else(|| offered(request, "bearer."));
+                let token = token.ok_or(Farewell::Unauthorized)?;
                 let claims = edge.access.verify(token, edge.clock.now()).map_err(|_| Farewell::Unauthorized)?;
                 // Said before the game is looked for: a token never tells its holder which other games there are.
                 if !claims.opens(&game_id) {
@@ -94,8 +90,7 @@ impl Entry {
 
 /// Whether a request's origin is one that may connect.
 #[must_use]
-pub fn may_come_from(request: &HttpRequest, allowed: &crate::settings::AllowedOrigins) -> bool {
-    use crate::settings::AllowedOrigins;
+pub fn may_come_from(request: &HttpRequest, allowed: &AllowedOrigins) -> bool {
     let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else { return false };
     let without_port = |text: &str, port: &str| text.strip_suffix(port).unwrap_or(text).to_owned();

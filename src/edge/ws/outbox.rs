@@ -88,6 +88,12 @@ impl Outbox {
         self.gone.store(true, Ordering::Release);
     }
 
+    /// The socket under the connection.
+    #[must_use]
+    pub fn socket(&self) -> Option<Arc<Socket>> {
+        self.socket.clone()
+    }
+
     /// Why the connection is to end, once that is decided.
     #[must_use]
     pub fn verdict(&self) -> Option<Farewell> {
@@ -149,6 +155,14 @@ fn weight(delivery: &Delivery) -> usize {
     }
 }
 
+impl Deliveries {
+    fn close(&mut self, why: Farewell) -> Poll<Option<Outgoing>> {
+        self.closed = true;
+        self.queue.close();
+        Poll::Ready(Some(Outgoing::Close(why)))
+    }
+}
+
 impl Stream for Deliveries {
     type Item = Outgoing;
 
@@ -157,10 +171,9 @@ impl Stream for Deliveries {
             return Poll::Ready(None);
         }
         self.outbox.waker.register(context.waker());
-        if let Some(why) = self.outbox.verdict() {
-            self.closed = true;
-            self.queue.close();
-            return Poll::Ready(Some(Outgoing::Close(why)));
+        let verdict = self.outbox.verdict();
+        if let Some(why) = verdict.filter(|why| !why.lets_finish()) {
+            return self.close(why);
         }
         if self.taken >= TURN_BYTES {
             self.taken = 0;
@@ -168,15 +181,16 @@ impl Stream for Deliveries {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match self.queue.poll_recv(context) {
-            Poll::Ready(Some(delivery)) => {
+        match (self.queue.poll_recv(context), verdict) {
+            (Poll::Ready(Some(delivery)), _) => {
                 let weight = weight(&delivery);
                 self.taken += weight;
                 self.outbox.bytes.fetch_sub(weight, Ordering::Relaxed);
                 Poll::Ready(Some(Outgoing::Deliver(delivery)))
             }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
+            (Poll::Ready(None) | Poll::Pending, Some(why)) => self.close(why),
+            (Poll::Ready(None), None) => Poll::Ready(None),
+            (Poll::Pending, None) => {
                 self.taken = 0;
                 Poll::Pending
             }
@@ -219,6 +233,17 @@ mod tests {
         assert!(matches!(deliveries.next().now_or_never(), Some(Some(Outgoing::Deliver(_)))));
 
         assert_eq!(outbox.deliver(frame(MAX_BYTES)), Ok(()));
+    }
+
+    #[test]
+    fn the_end_of_a_game_waits_for_what_happened_in_it() {
+        let (outbox, mut deliveries) = self::outbox(8);
+        assert_eq!(outbox.deliver(frame(1)), Ok(()));
+
+        outbox.close(Farewell::GameEnded);
+
+        assert!(matches!(deliveries.next().now_or_never(), Some(Some(Outgoing::Deliver(_)))));
+        assert!(matches!(deliveries.next().now_or_never(), Some(Some(Outgoing::Close(Farewell::GameEnded)))));
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Rig {
         if let Ok(LoadRequest { then, .. }) = self.loads.try_recv() {
             then(if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION)) });
         } else if let Ok(PageRequest { then, after, limit, .. }) = self.pages.try_recv() {
-            then(if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.min(3))) });
+            then(if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) });
         }
         self.settle();
     }

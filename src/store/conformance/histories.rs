@@ -16,7 +16,7 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use super::{
     Tier,
     model::{Model, View},
-    table::{NOW, event, game_id, payload, user},
+    table::{NOW, event, first, game_id, payload, user},
 };
 use crate::{
     domain::{Epoch, Event, EventRef, Game, Generation, Seat, Sequence, SessionId, Summary},
@@ -124,7 +124,7 @@ async fn play<T: Tier>(steps: Vec<Step>) {
         for (id, loaded) in GAMES.map(game_id).iter().zip(store.load(GAMES.map(game_id).to_vec(), 3).await.unwrap()) {
             let kept = model.games.get(id);
             assert_eq!(loaded.as_ref().map(View::of), kept.map(|kept| View::of(&kept.game)), "{id}");
-            let page = store.events_after(id.clone(), Sequence::ZERO, 1_000).await.unwrap();
+            let page = store.events_after(id.clone(), Sequence::ZERO, first(1_000)).await.unwrap();
             assert_eq!(page.map(|page| page.events), kept.map(|kept| kept.log.clone()), "{id}");
         }
     }

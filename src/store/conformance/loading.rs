@@ -2,11 +2,11 @@
 
 use super::{
     Tier,
-    table::{NONE, Table, event, game_id, seat, sequences, tail},
+    table::{NONE, Table, event, first, game_id, payload, seat, sequences, tail},
 };
 use crate::{
-    domain::{Sequence, SessionId},
-    store::{DurableStore, Outcome},
+    domain::{Event, Sequence, SessionId},
+    store::{DurableStore, Outcome, PageLimit},
 };
 
 pub async fn a_tail_holds_the_newest_events(tier: &impl Tier) {
@@ -59,7 +59,7 @@ pub async fn a_page_continues_where_the_one_before_ended(tier: &impl Tier) {
     let store = tier.open().await;
     let table = Table::set(&store, "g", 5).await;
     let page = async |after, limit| {
-        let page = store.events_after(table.id.clone(), Sequence::new(after), limit).await.unwrap().unwrap();
+        let page = store.events_after(table.id.clone(), Sequence::new(after), first(limit)).await.unwrap().unwrap();
         assert_eq!((page.epoch, page.head, page.floor), (table.epoch, Sequence::new(5), Sequence::ZERO));
         sequences(&page.events)
     };
@@ -70,7 +70,23 @@ pub async fn a_page_continues_where_the_one_before_ended(tier: &impl Tier) {
     assert_eq!(page(5, 2).await, NONE);
     assert_eq!(page(99, 2).await, NONE);
     assert_eq!(page(0, 0).await, NONE);
-    assert!(store.events_after(game_id("none"), Sequence::ZERO, 2).await.unwrap().is_none());
+    assert!(store.events_after(game_id("none"), Sequence::ZERO, first(2)).await.unwrap().is_none());
+}
+
+pub async fn a_page_of_large_events_ends_early_but_is_never_empty(tier: &impl Tier) {
+    let store = tier.open().await;
+    let table = Table::set(&store, "g", 0).await;
+    let large = payload(&format!(r#"{{"text":"{}"}}"#, "é".repeat(500)));
+    table.append(0, (1..=5).map(|number| Event { payload: large.clone(), ..event(number) }).collect()).await;
+    let page = async |after, events, bytes| {
+        let limit = PageLimit { events, bytes };
+        sequences(&store.events_after(table.id.clone(), Sequence::new(after), limit).await.unwrap().unwrap().events)
+    };
+
+    assert_eq!(page(0, 9, 1).await, [1]);
+    assert_eq!(page(0, 9, 2_100).await, [1, 2, 3]);
+    assert_eq!(page(3, 9, 2_100).await, [4, 5]);
+    assert_eq!(page(0, 2, 2_100).await, [1, 2]);
 }
 
 pub async fn a_page_starts_above_the_floor(tier: &impl Tier) {
@@ -78,7 +94,7 @@ pub async fn a_page_starts_above_the_floor(tier: &impl Tier) {
     let table = Table::set(&store, "g", 5).await;
     table.prune(0, 3).await;
 
-    let page = store.events_after(table.id.clone(), Sequence::new(1), 10).await.unwrap().unwrap();
+    let page = store.events_after(table.id.clone(), Sequence::new(1), first(10)).await.unwrap().unwrap();
 
     assert_eq!((page.floor, page.head), (Sequence::new(3), Sequence::new(5)));
     assert_eq!(sequences(&page.events), [4, 5]);

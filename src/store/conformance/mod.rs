@@ -40,7 +40,8 @@ macro_rules! every_claim {
                 a_ref_belongs_to_its_user_and_its_game, a_stale_append_is_stale_even_if_it_repeats;
             loading: a_tail_holds_the_newest_events, a_tail_starts_at_the_floor,
                 the_head_survives_when_everything_was_pruned, games_come_in_the_order_asked_for,
-                a_page_continues_where_the_one_before_ended, a_page_starts_above_the_floor,
+                a_page_continues_where_the_one_before_ended, a_page_of_large_events_ends_early_but_is_never_empty,
+                a_page_starts_above_the_floor,
                 a_session_is_found_by_its_id;
             seats: a_seat_comes_back_as_it_was, a_seat_replaces_the_users_one_before,
                 a_seat_taken_on_an_old_version_is_stale, a_change_of_the_game_counts_as_one_of_its_seats,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     domain::{Epoch, Event, EventRef, EventType, Game, GameId, Payload, Seat, Sequence, Summary, Timestamp, UserId},
-    store::{Append, DurableStore, Floor, GameChange, Outcome, Write},
+    store::{Append, DurableStore, Floor, GameChange, Outcome, PageLimit, Write},
 };
 
 /// When everything happens that does not say otherwise.
@@ -136,7 +136,7 @@ impl<'s, S: DurableStore> Table<'s, S> {
 
     /// Everything that is in the log.
     pub async fn log(&self) -> Vec<Event> {
-        let page = self.store.events_after(self.id.clone(), Sequence::ZERO, 10_000).await.unwrap();
+        let page = self.store.events_after(self.id.clone(), Sequence::ZERO, first(10_000)).await.unwrap();
         page.expect("the game is there").events
     }
 }
@@ -145,4 +145,9 @@ impl<'s, S: DurableStore> Table<'s, S> {
 pub fn tail(game: &Game) -> Vec<u64> {
     let tail = game.tail();
     tail.after(tail.start()).unwrap().map(|event| event.sequence.number()).collect()
+}
+
+/// A page of so many events, however large.
+pub fn first(events: usize) -> PageLimit {
+    PageLimit { events, bytes: usize::MAX }
 }

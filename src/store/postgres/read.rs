@@ -12,9 +12,10 @@ use super::statement::Statement;
 use crate::{
     domain::{Epoch, Game, GameId, Sequence, SessionId},
     store::{
-        EventPage,
+        EventPage, PageLimit,
         sql::{
             assembly,
+            page::{FITTING, Fitting},
             rows::{EventRow, GameRow, SeatRow, from_number, to_sequence, unreadable},
             schema::{game, game_event, game_session},
         },
@@ -97,13 +98,22 @@ struct LoggedRow {
     event: EventRow,
 }
 
-/// Reads a page of a game's log, by one query.
+/// Reads a page of a game's log. What lies between its two queries does no harm: events never change, and a floor that
+/// rises meanwhile only shortens the page.
 pub(super) async fn events_after(
     connection: &mut AsyncPgConnection,
     id: &GameId,
     after: Sequence,
-    limit: usize,
+    limit: PageLimit,
 ) -> QueryResult<Option<EventPage>> {
+    let fitting: Fitting = Statement::new(FITTING)
+        .bind::<Text, _>(id.as_str())
+        .bind::<BigInt, _>(from_number(after.number()))
+        .bind::<BigInt, _>(i64::try_from(limit.events).unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(i64::try_from(limit.bytes).unwrap_or(i64::MAX))
+        .get_result(connection)
+        .await?;
+    let limit = fitting.events(limit);
     let rows: Vec<PageRow> = game::table
         .left_join(
             game_event::table.on(game_event::game_id

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
         sql::clean_up::in_chunks,
     },
 };
@@ -108,7 +108,12 @@ impl DurableStore for PostgresStore {
             .await
     }
 
-    async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
+    async fn events_after(
+        &self,
+        game: GameId,
+        after: Sequence,
+        limit: PageLimit,
+    ) -> Result<Option<EventPage>, StoreError> {
         self.database
             .run(move |mut lent| async move {
                 lent.read(async |connection| read::events_after(connection, &game, after, limit).await).await

@@ -13,15 +13,15 @@ use std::{
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::client::TlsStream as Encrypted;
+use tokio_rustls::rustls::client::{
+    WebPkiServerVerifier,
+    danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+};
 use tokio_rustls::{
     TlsConnector,
-    client::TlsStream as Encrypted,
     rustls::{
         CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-        client::{
-            WebPkiServerVerifier,
-            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        },
         crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
         pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime, pem::PemObject},
     },

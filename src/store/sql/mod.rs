@@ -3,5 +3,6 @@
 pub(super) mod assembly;
 pub(super) mod clean_up;
 pub(super) mod failure;
+pub(super) mod page;
 pub(super) mod rows;
 pub(super) mod schema;

@@ -1,14 +1,18 @@
 //! Reading games and their logs. Each read sees one moment.
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Text},
+};
 
 use super::connection::unavailable;
 use crate::{
     domain::{Game, GameId, Sequence, SessionId},
     store::{
-        EventPage, StoreError,
+        EventPage, PageLimit, StoreError,
         sql::{
             assembly,
+            page::{FITTING, Fitting},
             rows::{EventRow, GameRow, SeatRow, from_number},
             schema::{game, game_event, game_session},
         },
@@ -37,12 +41,19 @@ pub(super) fn events_after(
     connection: &mut SqliteConnection,
     id: &GameId,
     after: Sequence,
-    limit: usize,
+    limit: PageLimit,
 ) -> Result<Option<EventPage>, StoreError> {
     let page = connection.transaction(|connection| {
         let Some(row) = row(connection, id)? else { return Ok(None) };
         let (epoch, head, floor) = (row.epoch()?, row.head()?, row.floor()?);
         let start = after.max(floor);
+        let fitting: Fitting = diesel::sql_query(FITTING)
+            .bind::<Text, _>(id.as_str())
+            .bind::<BigInt, _>(from_number(start.number()))
+            .bind::<BigInt, _>(i64::try_from(limit.events).unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(i64::try_from(limit.bytes).unwrap_or(i64::MAX))
+            .get_result(connection)?;
+        let limit = fitting.events(limit);
         let events = assembly::whole(id.as_str(), start, head, limit, events(connection, id, start, limit)?)?;
         Ok(Some(EventPage { epoch, head, floor, events }))
     });

@@ -21,7 +21,7 @@ use crate::{
         DurableStore, Outcome, StoreError,
         conformance::{
             Tier, every_claim,
-            table::{Table, event, sequences},
+            table::{Table, event, first, sequences},
         },
     },
 };
@@ -101,7 +101,7 @@ async fn a_hole_in_the_log_is_never_replayed() {
     file.other_process().batch_execute("delete from game_event where game_id = 'g' and sequence = 3").unwrap();
 
     let load = store.load(vec![table.id.clone()], 9).await;
-    let page = store.events_after(table.id.clone(), Sequence::new(1), 9).await;
+    let page = store.events_after(table.id.clone(), Sequence::new(1), first(9)).await;
 
     assert!(matches!(load, Err(StoreError::Unavailable(_))), "{load:?}");
     assert!(matches!(page, Err(StoreError::Unavailable(_))), "{page:?}");

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        Cleaned, DurableStore, EventPage, Outcome, Retention, Revocation, Revoked, StoreError, Write,
+        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
         sql::clean_up::in_chunks,
     },
 };
@@ -75,7 +75,12 @@ impl DurableStore for SqliteStore {
         self.readers.run(move |connection| read::games(connection, &games, tail)).await
     }
 
-    async fn events_after(&self, game: GameId, after: Sequence, limit: usize) -> Result<Option<EventPage>, StoreError> {
+    async fn events_after(
+        &self,
+        game: GameId,
+        after: Sequence,
+        limit: PageLimit,
+    ) -> Result<Option<EventPage>, StoreError> {
         self.readers.run(move |connection| read::events_after(connection, &game, after, limit)).await
     }
 

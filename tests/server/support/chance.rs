@@ -1,18 +1,16 @@
 //! Random numbers that can be had again: by the seed that is printed.
 
-use std::{
-    env,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{env, time::Duration};
+
+use uuid::Uuid;
 
 /// A stream of random numbers (SplitMix64).
 pub struct Chance(u64);
 
 impl Chance {
-    /// Starts from `TEST_SEED` where that is set, else from the clock, and prints which.
+    /// Starts from `TEST_SEED` where that is set, else anywhere, and prints where.
     pub fn announced() -> Self {
-        let from_clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into();
-        let seed = env::var("TEST_SEED").map_or_else(|_| from_clock(), |seed| seed.parse().unwrap());
+        let seed = env::var("TEST_SEED").map_or_else(|_| Uuid::new_v4().as_u64_pair().0, |seed| seed.parse().unwrap());
         println!("TEST_SEED={seed} gives these random numbers again");
         Self(seed)
     }

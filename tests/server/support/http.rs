@@ -81,13 +81,13 @@ impl Server {
     }
 
     /// The sum of all series of a metric that carry these labels (`code="1008"` for one).
-    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let text = self.call("GET", "/metrics", &Value::Null).expect(200).text;
         let series = text.lines().filter(|line| {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
                 && labels.iter().all(|label| line.contains(label))
         });
-        let values: Vec<f64> = series.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        let values: Vec<u64> = series.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
         assert!(!values.is_empty(), "there is no metric {name} with {labels:?} in\n{text}");
         values.iter().sum()
     }

@@ -20,9 +20,8 @@ impl Peak {
         self.at_most = self.at_most.max(server.resident_bytes());
     }
 
-    /// How much more it was at most, in MiB.
-    pub fn growth_mib(&self) -> f64 {
-        const MIB: f64 = 1_048_576.0;
-        (self.at_most - self.at_first) as f64 / MIB
+    /// How much more it was at most, in KiB.
+    pub fn growth_kib(&self) -> u64 {
+        (self.at_most - self.at_first) / 1_024
     }
 }

@@ -6,13 +6,14 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU16, Ordering},
     },
     thread,
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use rejoin::client::Dial;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -40,8 +41,7 @@ impl Server {
 
     /// Starts a server with these settings besides, on a fresh store.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let settings: Vec<(String, String)> =
-            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (folder, port, log) = (tempfile::tempdir().unwrap(), free_port(), Arc::default());
         let child = launch(&folder, port, &settings, &log);
         let mut server = Self { child, port, settings, folder, log };
@@ -117,7 +117,7 @@ impl Server {
 
     /// What it has written so far.
     pub fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap().clone()
+        self.log.lock().clone()
     }
 
     /// Sockets it has open, of any kind.
@@ -183,7 +183,7 @@ fn follow(pipe: impl Read + Send + 'static, log: &Arc<Mutex<Vec<String>>>) {
     let log = Arc::clone(log);
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            log.lock().unwrap().push(line);
+            log.lock().push(line);
         }
     });
 }
