@@ -3,16 +3,20 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check smoke bench clean
+.PHONY: help run run-full test check smoke bench clean
 
 URL ?= http://127.0.0.1:8080
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build for release and serve on http://127.0.0.1:8080 (the first build takes some minutes)
 	cargo build --release --locked
 	exec target/release/rejoin serve
+
+run-full: ## The same on a Postgres and a Redis of its own, which end with it
+	cargo build --release --locked
+	set -a; eval "$$(SERVICES_FOR=$$$$ scripts/services up)"; exec target/release/rejoin serve
 
 test: ## Everything that must pass before a change lands
 	scripts/prepare
