@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
@@ -130,9 +130,10 @@ impl Server {
 
     async fn up(&mut self) {
         let address = (Ipv4Addr::LOCALHOST, self.port);
-        until("the server to listen", SOON, || {
+        // It listens before its workers run: only an answer says that all of it, descriptors included, is there.
+        until("the server to answer", SOON, || {
             assert_eq!(self.child.try_wait().unwrap(), None, "the server ended at its start");
-            TcpStream::connect(address).is_ok()
+            is_healthy(address)
         })
         .await;
     }
@@ -201,4 +202,17 @@ fn free_port() -> u16 {
     });
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     candidates.take(usize::from(COUNT)).find(is_free).expect("one of ten thousand ports is free")
+}
+
+/// Asks on a connection of its own, which leaves nothing open.
+fn is_healthy(address: (Ipv4Addr, u16)) -> bool {
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.lines().next().is_some_and(|status| status.contains(" 200 ")))
 }
