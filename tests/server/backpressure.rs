@@ -176,7 +176,7 @@ async fn a_flood_within_the_rate_costs_little_and_others_go_on() {
         peak.look(&server);
     }
     let asked_at = Instant::now();
-    ann.play("m2").await;
+    ann.play_when_there_is_room("m2").await;
 
     println!(
         "{} frames cost {} KiB, a move beside them took {:?}",

@@ -1,7 +1,10 @@
 //! One connection in a game, as a test speaks through it.
 
+use std::time::Duration;
+
 use rejoin::client::{ClientError, Dial, Ending, Event, Incoming, Link, Outgoing, Refusal, Welcome};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::SOON;
 
@@ -46,6 +49,23 @@ impl Player {
                         && event.user_id.as_deref() == Some(self.welcome.user_id.as_str()) =>
                 {
                     return event;
+                }
+                Incoming::Error(refusal) => panic!("`{reference}` was refused with {refusal}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// As [`Self::play`], beside others who keep the server busy: asks again, as it is told to, while there is no room.
+    pub async fn play_when_there_is_room(&mut self, reference: &str) -> Event {
+        let by_now = Instant::now() + SOON;
+        self.send_move(reference).await;
+        loop {
+            match self.next().await {
+                Incoming::Live(event) if event.reference.as_deref() == Some(reference) => return event,
+                Incoming::Error(refusal) if refusal.code == "backpressure" && Instant::now() < by_now => {
+                    tokio::time::sleep(Duration::from_millis(refusal.retry_after_ms.unwrap())).await;
+                    self.send_move(reference).await;
                 }
                 Incoming::Error(refusal) => panic!("`{reference}` was refused with {refusal}"),
                 _ => {}
