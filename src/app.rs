@@ -172,6 +172,26 @@ fn start_engine(
 ) -> Engine {
     let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(registry)));
     let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), stores.handle());
+    let count = settings.shard.shards.get();
+    let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for index in 0..count {
+        let arbiter = Arbiter::new();
+        handles.push(shard(index, &arbiter, settings, clock, &journal, &reader, families));
+        arbiters.push(arbiter);
+    }
+    Engine { shards: Arc::new(Shards::new(handles, store)), arbiters, journal: stores.spawn(writing) }
+}
+
+/// Starts one shard, by the rules that the settings make.
+pub(crate) fn shard(
+    index: usize,
+    arbiter: &Arbiter,
+    settings: &Settings,
+    clock: &Clock,
+    journal: &Journal,
+    reader: &Reader,
+    families: &ShardFamilies,
+) -> ShardHandle {
     let rules = Rules {
         retention: settings.session.replay_retention.get(),
         token_ttl: settings.session.token_ttl,
@@ -180,26 +200,19 @@ fn start_engine(
         create_on_join: settings.app_env == AppEnv::Development,
         heartbeat_flush: settings.heartbeat.flush_interval,
     };
-    let count = settings.shard.shards.get();
-    let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for index in 0..count {
-        let metrics = Arc::new(families.shard(index));
-        let arbiter = Arbiter::new();
-        let parts = Parts {
-            index,
-            rules: rules.clone(),
-            budget_bytes: settings.shard.memory_budget_bytes.get() / count,
-            clock: clock.clone(),
-            frames: Arc::new(Frames),
-            journal: journal.clone(),
-            reader: reader.clone(),
-            metrics: Arc::clone(&metrics),
-        };
-        let addr = ShardActor::spawn(&arbiter.handle(), parts);
-        handles.push(ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics));
-        arbiters.push(arbiter);
-    }
-    Engine { shards: Arc::new(Shards::new(handles, store)), arbiters, journal: stores.spawn(writing) }
+    let metrics = Arc::new(families.shard(index));
+    let parts = Parts {
+        index,
+        rules,
+        budget_bytes: settings.shard.memory_budget_bytes.get() / settings.shard.shards.get(),
+        clock: clock.clone(),
+        frames: Arc::new(Frames),
+        journal: journal.clone(),
+        reader: reader.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let addr = ShardActor::spawn(&arbiter.handle(), parts);
+    ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics)
 }
 
 /// Starts to listen. The operators' listener has a worker of its own, and is alive when the public one is full.

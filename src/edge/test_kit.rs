@@ -12,16 +12,15 @@ use tokio::runtime::Handle;
 
 use super::{
     Edge, EdgeMetrics, Parts,
-    ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics},
+    ws::{ConnectionLimits, Connections, metrics::WsMetrics},
 };
 use crate::{
+    app,
     clock::Clock,
     domain::Timestamp,
     settings::{FirstStart, Layers, LogFormat, LogLevel, LoggingSettings, Settings},
     shard::{
-        Journal, Reader, ShardHandle, Shards,
-        actor::ShardActor,
-        core::{self, Rules},
+        Journal, Reader, Shards,
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
     store::{
@@ -75,7 +74,7 @@ impl Kit {
         let mut arbiters = Vec::new();
         let handles = (0..settings.shard.shards.get()).map(|index| {
             let arbiter = Arbiter::new();
-            let handle = shard(index, &arbiter, &settings, &clock, &journal, &reader, &families);
+            let handle = app::shard(index, &arbiter, &settings, &clock, &journal, &reader, &families);
             arbiters.push(arbiter);
             handle
         });
@@ -114,38 +113,6 @@ impl Drop for Kit {
     fn drop(&mut self) {
         self.stop_shards();
     }
-}
-
-fn shard(
-    index: usize,
-    arbiter: &Arbiter,
-    settings: &Settings,
-    clock: &Clock,
-    journal: &Journal,
-    reader: &Reader,
-    families: &ShardFamilies,
-) -> ShardHandle {
-    let rules = Rules {
-        retention: settings.session.replay_retention.get(),
-        token_ttl: settings.session.token_ttl,
-        absent_after: settings.session.absent_player,
-        open_games: settings.auth.open_games,
-        create_on_join: true,
-        heartbeat_flush: settings.heartbeat.flush_interval,
-    };
-    let metrics = Arc::new(families.shard(index));
-    let parts = core::Parts {
-        index,
-        rules,
-        budget_bytes: settings.shard.memory_budget_bytes.get() / settings.shard.shards.get(),
-        clock: clock.clone(),
-        frames: Arc::new(Frames),
-        journal: journal.clone(),
-        reader: reader.clone(),
-        metrics: Arc::clone(&metrics),
-    };
-    let addr = ShardActor::spawn(&arbiter.handle(), parts);
-    ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics)
 }
 
 /// Logs start once in a process.
