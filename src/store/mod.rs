@@ -3,10 +3,13 @@
 //! [`Store`] is what the other layers name. Behind it, [`Durable`] is the source of truth; every tier of that kind
 //! passes the one suite in `conformance`.
 
+mod breaker;
+mod change;
 mod durable;
 mod error;
 mod metrics;
 pub mod postgres;
+mod registry_metrics;
 mod sql;
 pub mod sqlite;
 mod tier;
@@ -18,9 +21,12 @@ mod conformance;
 #[cfg(test)]
 pub mod faulty;
 
+pub use breaker::{Breaker, BreakerLimits, BreakerMetrics, BreakerOpen, BreakerState, BreakerView, Dependency, Permit};
+pub use change::Change;
 pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked};
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
+pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};
 pub use tier::Durable;
 pub use tiered::Store;
 pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};
