@@ -157,8 +157,11 @@ impl Core {
                 continue;
             }
             let users: Vec<UserId> = std::mem::take(&mut room.marks.seats).into_iter().collect();
-            let seats: Vec<SeatMark> =
-                users.iter().filter_map(|user_id| game.seat(user_id)).map(SeatMark::of).collect();
+            let seats: Vec<SeatMark> = users
+                .iter()
+                .filter_map(|user_id| game.seat(user_id))
+                .map(|seat| SeatMark::of(&game_id, seat))
+                .collect();
             let floor = std::mem::take(&mut room.marks.floor);
             if floor {
                 let (epoch, seats_version) = (game.epoch, game.seats_version);

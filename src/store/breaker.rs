@@ -384,9 +384,9 @@ mod tests {
 
         fail(&breaker, 1);
 
-        tokio::time::advance(RESET - Duration::from_millis(1)).await;
+        tokio::time::advance(RESET / 2).await;
         assert!(breaker.admit().is_err());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(RESET / 2).await;
         assert!(breaker.admit().is_ok());
     }
 

@@ -23,7 +23,7 @@ pub mod faulty;
 
 pub use breaker::{Breaker, BreakerLimits, BreakerMetrics, BreakerOpen, BreakerState, BreakerView, Dependency, Permit};
 pub use change::Change;
-pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked};
+pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked, Stand};
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
 pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};

@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::faulty::FaultyStore;
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
+    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
     postgres::PostgresStore, sqlite::SqliteStore,
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -50,6 +50,14 @@ impl DurableStore for Durable {
 
     async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
         each!(self, store => store.game_of_session(session).await)
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        each!(self, store => store.stands(games).await)
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        each!(self, store => store.revoked_since(at).await)
     }
 
     async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {

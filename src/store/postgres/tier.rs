@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
+        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
         sql::clean_up::in_chunks,
     },
 };
@@ -125,6 +125,22 @@ impl DurableStore for PostgresStore {
         self.database
             .run(move |mut lent| async move {
                 lent.read(async |connection| read::game_of_session(connection, session).await).await
+            })
+            .await
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        self.database
+            .run(move |mut lent| async move {
+                lent.read(async |connection| read::stands(connection, &games).await).await
+            })
+            .await
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        self.database
+            .run(move |mut lent| async move {
+                lent.read(async |connection| read::revoked_since(connection, at).await).await
             })
             .await
     }
