@@ -9,6 +9,7 @@ mod durable;
 mod error;
 mod metrics;
 pub mod postgres;
+pub mod redis;
 mod registry_metrics;
 mod sql;
 pub mod sqlite;
