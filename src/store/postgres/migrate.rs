@@ -6,7 +6,7 @@ use diesel::{
     migration::MigrationSource,
     pg::Pg,
     prelude::*,
-    sql_types::{Nullable, Text},
+    sql_types::{Bool, Text},
 };
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -23,7 +23,7 @@ pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/
 
 /// Nodes that start together take turns by this lock. The number is any, the same on every node. Asked for again and
 /// again, not waited for: an index that is built beside the nodes at work would wait for the one that waits.
-const TAKE_TURNS: &str = "select case when pg_try_advisory_lock(8243122654983618560) then 'mine' end as holder";
+const TAKE_TURNS: &str = "select pg_try_advisory_lock(8243122654983618560) as mine";
 /// How often it is asked for, and how long in all.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 const ASK_FOR: Duration = Duration::from_mins(5);
@@ -54,7 +54,7 @@ async fn take_turns(connection: &mut AsyncPgConnection) -> Result<(), Box<dyn Er
     let until = Instant::now() + ASK_FOR;
     while Instant::now() < until {
         let turn: Turn = Statement::new(TAKE_TURNS).get_result(connection).await?;
-        if turn.holder.is_some() {
+        if turn.mine {
             return Ok(());
         }
         sleep(ASK_EVERY).await;
@@ -64,8 +64,8 @@ async fn take_turns(connection: &mut AsyncPgConnection) -> Result<(), Box<dyn Er
 
 #[derive(QueryableByName)]
 struct Turn {
-    #[diesel(sql_type = Nullable<Text>)]
-    holder: Option<String>,
+    #[diesel(sql_type = Bool)]
+    mine: bool,
 }
 
 /// Migrations are written for blocking connections; what makes this one look like that needs threads to spare.
