@@ -23,6 +23,14 @@ pub struct BreakerLimits {
     pub reset_after: Duration,
 }
 
+impl Default for BreakerLimits {
+    /// Half of 20 calls; 5 s.
+    fn default() -> Self {
+        let min_calls = NonZeroU32::new(20).expect("20 is not 0");
+        Self { error_percent: 50, min_calls, reset_after: Duration::from_secs(5) }
+    }
+}
+
 /// What a breaker guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependency {

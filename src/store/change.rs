@@ -19,3 +19,15 @@ pub enum Change {
     /// A game was removed.
     Removed(GameId),
 }
+
+impl Change {
+    /// The game it is about.
+    #[must_use]
+    pub fn game_id(&self) -> &GameId {
+        match self {
+            Self::Recorded { game_id, .. } | Self::TakenOver { game_id, .. } => game_id,
+            Self::Altered(game_id) | Self::Removed(game_id) => game_id,
+            Self::Revoked(revoked) => &revoked.game_id,
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! passes the one suite in `conformance`.
 
 mod breaker;
+mod cache;
 mod change;
 mod durable;
 mod error;
@@ -23,11 +24,12 @@ mod conformance;
 pub mod faulty;
 
 pub use breaker::{Breaker, BreakerLimits, BreakerMetrics, BreakerOpen, BreakerState, BreakerView, Dependency, Permit};
+pub use cache::{Cache, ReadThrough};
 pub use change::Change;
 pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked, Stand};
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
 pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};
 pub use tier::Durable;
-pub use tiered::Store;
+pub use tiered::{Loaded, Origin, Store, Tiers};
 pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};

@@ -168,6 +168,11 @@ impl RegistryMetrics {
         self.0.misses[tier as usize][operation as usize].inc_by(times);
     }
 
+    /// Counts one lookup in a tier.
+    pub fn looked_for(&self, operation: CacheOperation, tier: CacheTier, found: bool) {
+        if found { self.hit(operation, tier, 1) } else { self.miss(operation, tier, 1) }
+    }
+
     /// Counts lookups that the durable store had to answer.
     pub fn missed_everywhere(&self, times: u64) {
         self.0.totals.misses.inc_by(times);

@@ -30,6 +30,19 @@ macro_rules! each {
     };
 }
 
+impl Durable {
+    /// Whether other nodes may write to it too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
+            #[cfg(test)]
+            Self::Faulty(_) => false,
+        }
+    }
+}
+
 impl DurableStore for Durable {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         each!(self, store => store.commit(batch).await)

@@ -10,7 +10,7 @@ mod stored;
 
 use proptest::{collection::vec, prelude::*};
 
-use rig::{Fate, Rig};
+use rig::{Fate, News, Rig};
 
 /// One step of a history. Numbers pick a user, or how far.
 #[derive(Debug, Clone)]
@@ -51,9 +51,13 @@ enum Step {
     },
     /// Another node records an event.
     Elsewhere,
+    /// This node hears of other nodes, whether anything is new or not.
+    Hear(News),
     Evict,
+    /// Here, or at another node.
     Revoke {
         user: usize,
+        here: bool,
     },
     Wait {
         millis: u64,
@@ -78,9 +82,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (user.clone(), 0..3_u64).prop_map(|(user, back)| Step::Acknowledge { user, back }),
         20 => fate.prop_map(Step::Write),
         8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Read { fails }),
-        1 => Just(Step::Elsewhere),
+        2 => Just(Step::Elsewhere),
+        3 => prop_oneof![Just(News::Recorded), Just(News::Altered), Just(News::Stand)].prop_map(Step::Hear),
         2 => Just(Step::Evict),
-        1 => prop::bool::weighted(0.3).prop_flat_map(move |_| user.clone()).prop_map(|user| Step::Revoke { user }),
+        1 => (user, any::<bool>()).prop_map(|(user, here)| Step::Revoke { user, here }),
         4 => prop_oneof![Just(60), Just(300), Just(5_000), Just(70_000)].prop_map(|millis| Step::Wait { millis }),
     ]
 }
@@ -97,7 +102,8 @@ fn play(rig: &mut Rig, step: &Step) {
         Step::Read { fails } => rig.read(*fails),
         Step::Elsewhere => rig.record_elsewhere(),
         Step::Evict => rig.evict(),
-        Step::Revoke { user } => rig.revoke(*user),
+        Step::Hear(news) => rig.hear(*news),
+        Step::Revoke { user, here } => rig.revoke(*user, *here),
         Step::Wait { millis } => rig.wait(*millis),
     }
     rig.hold_to_the_claims();
