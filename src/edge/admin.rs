@@ -92,18 +92,11 @@ pub async fn put_log_level(edge: web::Data<Edge>, body: Body) -> Answered {
 pub async fn flush(edge: web::Data<Edge>, body: Body) -> Answered {
     let FlushBody { game_id, redis } = body.json()?;
     // Redis first: what is loaded meanwhile goes with memory.
-    if let Some(tier) = edge.shards.redis().filter(|_| redis == Some(true)) {
-        let dropped = match &game_id {
-            Some(game_id) => tier.forget(game_id).await.map(|()| 1),
-            None => tier.forget_all().await,
-        };
-        let keys = dropped.map_err(|error| Answer::new(Code::Unavailable, error))?;
-        tracing::info!(
-            context = "GameSessionRegistryRedis",
-            gameId = game_id.as_ref().map(GameId::as_str),
-            keys,
-            "Flushed"
-        );
+    if redis == Some(true) {
+        let forgotten = edge.shards.forget_in_redis(game_id.as_ref()).await;
+        forgotten.map_err(|error| Answer::new(Code::Unavailable, error))?;
+        let game_id = game_id.as_ref().map(GameId::as_str);
+        tracing::info!(context = "GameSessionRegistryRedis", gameId = game_id, "Flushed Redis");
     }
     match game_id {
         Some(game_id) => edge.shards.tell(&game_id.clone(), Notice::Flush(Some(game_id))),

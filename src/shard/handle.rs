@@ -241,6 +241,14 @@ impl Shards {
         self.store.cache()
     }
 
+    /// Removes a game, or all of them, from Redis.
+    ///
+    /// # Errors
+    /// `Unavailable`: some of it may be left.
+    pub async fn forget_in_redis(&self, game_id: Option<&GameId>) -> Result<(), StoreError> {
+        self.store.forget_cached(game_id).await
+    }
+
     /// How each circuit breaker stands.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerView> {

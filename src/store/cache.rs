@@ -74,12 +74,12 @@ impl Cache {
         self.tier.pool()
     }
 
-    /// Removes a game's events from Redis.
+    /// Removes a game from Redis: its events, and the seats of these users.
     ///
     /// # Errors
     /// Why Redis did not.
-    pub async fn forget(&self, game_id: &GameId) -> Result<(), RedisError> {
-        self.tier.forget(game_id).await
+    pub async fn forget(&self, game_id: &GameId, users: &[UserId]) -> Result<(), RedisError> {
+        self.tier.forget(game_id, users).await
     }
 
     /// Removes everything of ours from Redis. Returns how many keys there were.

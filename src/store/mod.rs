@@ -9,6 +9,7 @@ mod change;
 mod durable;
 mod error;
 mod metrics;
+mod pool;
 pub mod postgres;
 pub mod redis;
 mod registry_metrics;

@@ -247,6 +247,24 @@ impl Store {
         self.0.cache.as_ref()
     }
 
+    /// Removes a game, or everything of ours, from Redis, where there is one. The durable tier keeps it all.
+    ///
+    /// # Errors
+    /// `Unavailable`: some of it may be left.
+    pub async fn forget_cached(&self, game_id: Option<&GameId>) -> Result<(), StoreError> {
+        let Some(cache) = &self.0.cache else { return Ok(()) };
+        let forgotten = match game_id {
+            None => cache.forget_all().await.map(drop),
+            Some(game_id) => {
+                // Redis can be asked for a seat by its user's name only.
+                let found = self.read(Operations::NONE, self.0.durable.load(vec![game_id.clone()], 0)).await?;
+                let seats = found.iter().flatten().flat_map(|game| game.seats());
+                cache.forget(game_id, &seats.map(|seat| seat.user_id.clone()).collect::<Vec<_>>()).await
+            }
+        };
+        forgotten.map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
     /// How each circuit breaker stands.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerView> {

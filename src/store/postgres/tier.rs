@@ -9,7 +9,6 @@ use super::{
     address::Address,
     commit::commit,
     database::Database,
-    gauges::PoolGauges,
     migrate::{self, migrate},
     read, removal,
 };
@@ -17,7 +16,7 @@ use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
         Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
-        sql::clean_up::in_chunks,
+        pool::PoolGauges, sql::clean_up::in_chunks,
     },
 };
 
@@ -66,7 +65,8 @@ impl PostgresStore {
 
     /// Registers gauges of the connections, read at each scrape.
     pub fn register_gauges(&self, registry: &mut Registry) {
-        registry.register_collector(Box::new(PoolGauges(self.database.pool())));
+        let pool = self.database.pool();
+        registry.register_collector(Box::new(PoolGauges { pool, prefix: "db_pool", server: "the durable store" }));
     }
 
     /// Logs whether the database is ready. Nobody waits for it.

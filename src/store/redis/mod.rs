@@ -4,13 +4,30 @@
 //! none of it is to be believed before it was held against the durable store.
 
 mod cached;
+mod complaint;
+mod connection;
+mod connections;
+mod dialer;
 mod error;
+mod keys;
+mod listener;
+mod member;
+mod message;
+mod metrics;
 mod options;
+mod plan;
+mod queue;
 mod report;
+mod seat;
+mod sweep;
+mod tier;
 mod write;
+mod writer;
 
 pub use cached::{CachedEvent, CachedGame, Wanted};
 pub use error::RedisError;
+pub use metrics::RedisMetrics;
 pub use options::{OpenOptions, Place};
 pub use report::{PoolStatus, RedisReport};
+pub use tier::RedisTier;
 pub use write::CacheWrite;
