@@ -23,6 +23,8 @@ mod write;
 mod conformance;
 #[cfg(test)]
 pub mod faulty;
+#[cfg(test)]
+mod services;
 
 pub use breaker::{Breaker, BreakerLimits, BreakerMetrics, BreakerOpen, BreakerState, BreakerView, Dependency, Permit};
 pub use cache::{Cache, ReadThrough};

@@ -1,9 +1,7 @@
-//! Real servers for tests, started by `scripts/services`. They end with this process, however it ends.
+//! Real servers for tests, and what may happen to one.
 
 use std::{
-    fs,
-    path::PathBuf,
-    process::{self, Command},
+    fs, process,
     sync::{
         LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -19,10 +17,11 @@ use super::{
     dialer::Dialer,
     migrate::{migrate, on_own_runtime},
 };
+use crate::store::services::{Given, Kind, Service};
 
 /// A server in a folder of its own.
 pub(super) struct Server {
-    folder: PathBuf,
+    service: Service,
     pub(super) url: String,
 }
 
@@ -44,28 +43,8 @@ impl Server {
     }
 
     fn start(given: Given) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("rejoin-test-{}-{}", process::id(), COUNT.fetch_add(1, Relaxed));
-        let mut server = Self { folder: std::env::temp_dir().join(name), url: String::new() };
-        server.url = server.services("up", given);
-        server
-    }
-
-    fn services(&self, command: &str, given: Given) -> String {
-        let mut services = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
-        services.arg(command).env("SERVICES_FOLDER", &self.folder).env("SERVICES_FOR", process::id().to_string());
-        // What these tests do to a server does not end the machine, so nothing needs to reach its disk.
-        services.env("POSTGRES_OPTIONS", "-c fsync=off -c max_connections=300");
-        if command == "up" {
-            services.arg("postgres");
-        }
-        if matches!(given, Given::Ignored) {
-            services.env_remove("DATABASE_URL");
-        }
-        let output = services.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let urls = String::from_utf8(output.stdout).unwrap();
-        urls.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap_or_default().to_owned()
+        let service = Service::start(Kind::Postgres, given);
+        Self { url: service.url.clone(), service }
     }
 
     /// The URL of another database of the server.
@@ -114,7 +93,7 @@ impl Server {
 
     /// Starts it again on its data.
     pub(super) fn restart(&self) {
-        self.services("up", Given::Ignored);
+        self.service.restart();
     }
 
     /// Freezes it, connections and all.
@@ -135,7 +114,7 @@ impl Server {
 
     /// The server's process, and those it has for its connections.
     fn processes(&self) -> Vec<Pid> {
-        let pid = fs::read_to_string(self.folder.join("postgres/postmaster.pid")).unwrap();
+        let pid = fs::read_to_string(self.service.folder.join("postgres/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         [pid]
@@ -144,18 +123,6 @@ impl Server {
             .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
             .collect()
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.services("down", Given::Ignored);
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Given {
-    Used,
-    Ignored,
 }
 
 fn template() -> String {
