@@ -87,6 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::conformance::table::event;
 
     fn any_event() -> impl Strategy<Value = (Epoch, Event)> {
         let event_type = "[a-z][a-z0-9_]{0,31}".prop_map(|text| EventType::from_store(&text).unwrap());
@@ -141,15 +142,7 @@ mod tests {
 
     #[test]
     fn what_another_version_wrote_is_no_event() {
-        let event = Event {
-            sequence: Sequence::new(1),
-            event_type: EventType::from_store("move").unwrap(),
-            payload: Payload::empty(),
-            user_id: None,
-            client_ref: None,
-            created_at: Timestamp::default(),
-        };
-        let mut bytes = encode(Epoch::generate(), &event);
+        let mut bytes = encode(Epoch::generate(), &event(1));
         assert!(decode(&bytes).is_some());
 
         bytes[0] = 2;
@@ -159,16 +152,9 @@ mod tests {
 
     #[test]
     fn a_payload_that_would_break_out_of_its_frame_is_no_event() {
-        let event = |payload: &str| Event {
-            sequence: Sequence::new(1),
-            event_type: EventType::from_store("move").unwrap(),
-            payload: Payload::from_store(payload.to_owned()),
-            user_id: None,
-            client_ref: None,
-            created_at: Timestamp::default(),
-        };
+        let hostile = |payload: &str| Event { payload: Payload::from_store(payload.to_owned()), ..event(1) };
         for payload in ["", "{", "[]", "{},\"sequence\":9", "{} {}", " {}", "{\"a\":\u{1}}"] {
-            assert_eq!(decode(&encode(Epoch::generate(), &event(payload))), None, "{payload}");
+            assert_eq!(decode(&encode(Epoch::generate(), &hostile(payload))), None, "{payload}");
         }
     }
 }

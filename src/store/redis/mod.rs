@@ -24,6 +24,9 @@ mod tier;
 mod write;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use cached::{CachedEvent, CachedGame, Wanted};
 pub use error::RedisError;
 pub use metrics::RedisMetrics;

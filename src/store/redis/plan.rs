@@ -4,7 +4,7 @@
 //! seen half replaced. All that is written here may be repeated, or come late, without doing harm.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -48,7 +48,9 @@ impl Planner {
 
     /// Turns a batch into groups of commands. Those of one game are one group, in the order they were given.
     pub(super) fn plan(&self, batch: Vec<CacheWrite>) -> Vec<Group> {
-        let (mut games, mut others, mut changes) = (Games::default(), Vec::new(), Vec::new());
+        let (mut games, mut changes) = (Games::default(), Vec::new());
+        // The last word on a session is the one that counts.
+        let mut sessions = BTreeMap::<_, Group>::new();
         for write in batch {
             let operation = write.operation();
             match write {
@@ -70,19 +72,20 @@ impl Planner {
                     game.group.operations.extend(operation);
                 }
                 CacheWrite::Seat { game_id, user_id, mark } => {
-                    others.push(Group::of(self.set(self.keys.session(mark.session_id), game_id.as_str())));
+                    let session = self.set(self.keys.session(mark.session_id), game_id.as_str());
+                    sessions.entry(mark.session_id).or_default().replace(session);
                     let key = self.keys.seat(&game_id, &user_id);
                     let game = games.of(game_id, &self.keys);
                     game.group.push(self.set(key, &seat::encode(&mark)));
                     game.group.operations.extend(operation);
                 }
                 CacheWrite::Session { session_id, game_id } => {
-                    let mut group = Group::of(self.set(self.keys.session(session_id), game_id.as_str()));
-                    group.operations.extend(operation);
-                    others.push(group);
+                    let session = sessions.entry(session_id).or_default();
+                    session.replace(self.set(self.keys.session(session_id), game_id.as_str()));
+                    session.operations.extend(operation);
                 }
                 CacheWrite::ForgetSeat { game_id, user_id, session_id } => {
-                    others.push(Group::of(Cmd::unlink(self.keys.session(session_id))));
+                    sessions.entry(session_id).or_default().replace(Cmd::unlink(self.keys.session(session_id)));
                     let key = self.keys.seat(&game_id, &user_id);
                     games.of(game_id, &self.keys).group.push(Cmd::unlink(key));
                 }
@@ -95,7 +98,8 @@ impl Planner {
         }
         let games = games.list.into_iter().map(|game| game.into_group(self.ttl_ms, self.retention));
         // Whoever is told finds in place what was written before.
-        games.chain(others).chain(self.telling(&changes)).filter(|group| !group.commands.is_empty()).collect()
+        let all = games.chain(sessions.into_values()).chain(self.telling(&changes));
+        all.filter(|group| !group.commands.is_empty()).collect()
     }
 
     /// One message for all changes. Of the heads of one game, the newest says it all.
@@ -111,7 +115,9 @@ impl Planner {
             .collect();
         newest.reverse();
         let message = message::encode(self.node, newest.iter().copied());
-        (!newest.is_empty()).then(|| Group::of(Cmd::publish(self.keys.changes(), message)))
+        let mut group = Group::default();
+        group.push(Cmd::publish(self.keys.changes(), message));
+        (!newest.is_empty()).then_some(group)
     }
 
     fn set(&self, key: String, value: &str) -> Cmd {
@@ -133,10 +139,11 @@ impl CacheWrite {
 }
 
 impl Group {
-    fn of(command: Cmd) -> Self {
-        let mut group = Self::default();
-        group.push(command);
-        group
+    /// Leaves nothing to do but this.
+    fn replace(&mut self, command: Cmd) {
+        self.commands.clear();
+        self.bytes = 0;
+        self.push(command);
     }
 
     fn push(&mut self, command: Cmd) {
@@ -209,8 +216,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{EventType, Generation, Payload, Sequence, SessionId, Timestamp, UserId},
-        store::{SeatMark, redis::Place},
+        domain::{Generation, Sequence, SessionId},
+        store::{
+            SeatMark,
+            conformance::table::{event, game_id, user},
+            redis::Place,
+        },
     };
 
     fn planner() -> Planner {
@@ -238,20 +249,9 @@ mod tests {
         groups.iter().map(|group| group.commands.iter().map(typed).collect::<Vec<_>>().join("; ")).collect()
     }
 
-    fn game(name: &str) -> GameId {
-        GameId::parse(name).unwrap()
-    }
-
     fn append(name: &str, sequence: u64) -> CacheWrite {
-        let event = Event {
-            sequence: Sequence::new(sequence),
-            event_type: EventType::from_store("move").unwrap(),
-            payload: Payload::empty(),
-            user_id: None,
-            client_ref: None,
-            created_at: Timestamp::default(),
-        };
-        CacheWrite::Append { game_id: game(name), epoch: Epoch::from_bytes([0xff; 16]), events: vec![Arc::new(event)] }
+        let (game_id, epoch) = (game_id(name), Epoch::from_bytes([0xff; 16]));
+        CacheWrite::Append { game_id, epoch, events: vec![Arc::new(event(sequence))] }
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
             append("a", 1),
             append("b", 7),
             append("a", 2),
-            CacheWrite::Prune { game_id: game("a"), floor },
+            CacheWrite::Prune { game_id: game_id("a"), floor },
         ]);
 
         assert_eq!(
@@ -279,12 +279,9 @@ mod tests {
 
     #[test]
     fn a_hydrated_replay_takes_the_place_of_the_one_there_was() {
-        let CacheWrite::Append { game_id, epoch, events } = append("a", 3) else { unreachable!() };
+        let hydrate = |name, events| CacheWrite::Hydrate { game_id: game_id(name), epoch: Epoch::generate(), events };
 
-        let groups = planner().plan(vec![
-            CacheWrite::Hydrate { game_id: game_id.clone(), epoch, events },
-            CacheWrite::Hydrate { game_id: game("empty"), epoch, events: Vec::new() },
-        ]);
+        let groups = planner().plan(vec![hydrate("a", vec![Arc::new(event(3))]), hydrate("empty", Vec::new())]);
 
         assert_eq!(
             typed(&groups),
@@ -298,22 +295,23 @@ mod tests {
 
     #[test]
     fn a_seat_brings_the_game_of_its_session_along() {
-        let (session_id, user_id) = (SessionId::from_bytes([0; 16]), UserId::parse("ann").unwrap());
-        let mark = SeatMark::proof(session_id, Generation::new(2));
+        let mark = |byte| SeatMark::proof(SessionId::from_bytes([byte; 16]), Generation::new(2));
+        let sit = |name, mark: SeatMark| CacheWrite::Seat { game_id: game_id(name), user_id: user("ann"), mark };
 
         let groups = planner().plan(vec![
-            CacheWrite::Seat { game_id: game("a"), user_id: user_id.clone(), mark: mark.clone() },
-            CacheWrite::ForgetSeat { game_id: game("b"), user_id, session_id },
+            sit("a", mark(0)),
+            sit("b", mark(0x11)),
+            CacheWrite::ForgetSeat { game_id: game_id("b"), user_id: user("ann"), session_id: mark(0x11).session_id },
         ]);
 
-        let session = "n:sessionId:00000000-0000-0000-0000-000000000000";
+        let set_b = format!("SET n:{{b}}:session:ann {} PX 5000", seat::encode(&mark(0x11)));
         assert_eq!(
             typed(&groups),
             [
-                format!("SET n:{{a}}:session:ann {} PX 5000", seat::encode(&mark)),
-                "UNLINK n:{b}:session:ann".to_owned(),
-                format!("SET {session} a PX 5000"),
-                format!("UNLINK {session}"),
+                format!("SET n:{{a}}:session:ann {} PX 5000", seat::encode(&mark(0))),
+                format!("MULTI; {set_b}; UNLINK n:{{b}}:session:ann; EXEC"),
+                "SET n:sessionId:00000000-0000-0000-0000-000000000000 a PX 5000".to_owned(),
+                "UNLINK n:sessionId:11111111-1111-1111-1111-111111111111".to_owned(),
             ]
         );
         assert_eq!(groups[0].operations, [CacheOperation::SessionSnapshot]);
@@ -323,16 +321,16 @@ mod tests {
     fn all_changes_are_one_message_with_the_newest_head_of_each_game() {
         let planner = planner();
         let recorded = |name: &str, head: u64| Change::Recorded {
-            game_id: game(name),
+            game_id: game_id(name),
             epoch: Epoch::from_bytes([1; 16]),
             head: Sequence::new(head),
         };
         let changes = [
             recorded("a", 1),
-            Change::Altered(game("a")),
+            Change::Altered(game_id("a")),
             recorded("b", 1),
             recorded("a", 2),
-            Change::Removed(game("b")),
+            Change::Removed(game_id("b")),
         ];
 
         let groups = planner.plan(changes.iter().cloned().map(CacheWrite::Tell).collect());

@@ -94,23 +94,18 @@ impl CacheWrite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Epoch, Event, EventType, GameId, Payload, Sequence, Timestamp};
+    use crate::{
+        domain::{Epoch, Event, Payload},
+        store::conformance::table::{event, game_id},
+    };
 
     fn write(name: &str) -> CacheWrite {
-        CacheWrite::ForgetGame(GameId::parse(name).unwrap())
+        CacheWrite::ForgetGame(game_id(name))
     }
 
     fn of_a_mebibyte() -> CacheWrite {
-        let event = Event {
-            sequence: Sequence::new(1),
-            event_type: EventType::from_store("move").unwrap(),
-            payload: Payload::from_store("x".repeat(1 << 20)),
-            user_id: None,
-            client_ref: None,
-            created_at: Timestamp::default(),
-        };
-        let game_id = GameId::parse("g").unwrap();
-        CacheWrite::Append { game_id, epoch: Epoch::generate(), events: vec![Arc::new(event)] }
+        let event = Event { payload: Payload::from_store("x".repeat(1 << 20)), ..event(1) };
+        CacheWrite::Append { game_id: game_id("g"), epoch: Epoch::generate(), events: vec![Arc::new(event)] }
     }
 
     #[tokio::test]
