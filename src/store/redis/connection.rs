@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use redis::{
-    Cmd, Pipeline, RedisResult, Value,
+    Cmd, ErrorKind, Pipeline, RedisError as Failure, RedisResult, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster_async::ClusterConnection,
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo},
@@ -45,19 +45,33 @@ impl Connection {
         }
     }
 
-    /// Those who keep the keys.
+    /// Shows that every server that keeps keys answers.
+    pub(super) async fn ping(&mut self) -> RedisResult<()> {
+        self.masters().await.map(|_| ())
+    }
+
+    /// Those who keep the keys. All of them answer.
     pub(super) async fn masters(&mut self) -> RedisResult<Vec<Master>> {
         match self {
-            Self::Single(_) => Ok(vec![Master::Only]),
+            Self::Single(connection) => {
+                connection.req_packed_command(&cmd("PING")).await?.extract_error()?;
+                Ok(vec![Master::Only])
+            }
             Self::Cluster(connection) => {
                 let each = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
                 let answers = connection.route_command(cmd("PING"), each).await?;
-                let answers: Vec<(String, Value)> = from_redis_value(answers)?;
-                let node = |(address, _): (String, Value)| {
-                    let (host, port) = address.rsplit_once(':')?;
-                    Some(Master::Node { host: host.to_owned(), port: port.parse().ok()? })
-                };
-                Ok(answers.into_iter().filter_map(node).collect())
+                let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
+                let info = connection.route_command(cmd("CLUSTER").arg("INFO").take(), any).await?;
+                let masters: Vec<_> = pairs(answers)?.into_iter().filter_map(node).collect();
+                // The library passes over those that it has no connection to.
+                if from_redis_value::<String>(info)?
+                    .lines()
+                    .any(|line| line == format!("cluster_size:{}", masters.len()))
+                {
+                    Ok(masters)
+                } else {
+                    Err(Failure::from((ErrorKind::Io, "a master does not answer")))
+                }
             }
         }
     }
@@ -84,6 +98,17 @@ async fn ask_nodes(mut connection: ClusterConnection, group: Vec<Cmd>) -> RedisR
     }
     let all = pipeline(group);
     connection.req_packed_commands(&all, 0, all.len()).await
+}
+
+fn pairs(answers: Value) -> RedisResult<Vec<(String, Value)>> {
+    Ok(from_redis_value(answers)?)
+}
+
+/// The node of an address, where it has not said no.
+fn node((address, answer): (String, Value)) -> Option<Master> {
+    answer.extract_error().ok()?;
+    let (host, port) = address.rsplit_once(':')?;
+    Some(Master::Node { host: host.to_owned(), port: port.parse().ok()? })
 }
 
 fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {

@@ -72,6 +72,14 @@ impl Connections {
         self.call(purpose, self.timeout, asking).await
     }
 
+    /// Shows that Redis answers, in a cluster every master.
+    ///
+    /// # Errors
+    /// `Resting`, `Unavailable`.
+    pub(super) async fn ping(&self) -> Result<(), RedisError> {
+        self.call(Purpose::Ping, self.timeout, async move |mut connection: Connection| connection.ping().await).await
+    }
+
     /// Does work on a connection, to its end or its deadline, even if nobody waits for it any more.
     ///
     /// # Errors

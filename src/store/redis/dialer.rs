@@ -6,7 +6,6 @@ use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use redis::{
     AsyncConnectionConfig, Client, RedisError as Failure, RedisResult,
     cluster::{ClusterClient, ClusterClientBuilder},
-    cmd,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
@@ -64,7 +63,12 @@ impl Dialer {
             Self::Single(client, config) => {
                 Connection::Single(client.get_multiplexed_async_connection_with_config(config).await?)
             }
-            Self::Cluster(cluster) => Connection::Cluster(cluster.get_async_connection().await?),
+            Self::Cluster(cluster) => {
+                let mut connection = Connection::Cluster(cluster.get_async_connection().await?);
+                // One is made even where some nodes can't be reached.
+                connection.ping().await?;
+                connection
+            }
         })
     }
 }
@@ -79,7 +83,7 @@ impl Manager for Dialer {
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Failure> {
         if metrics.last_used() > FRESH {
-            connection.ask(vec![vec![cmd("PING")]]).await.map_err(RecycleError::Backend)?;
+            connection.ping().await.map_err(RecycleError::Backend)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use prometheus_client::registry::Registry;
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, Value};
 use tokio::{
     runtime::Handle,
     sync::mpsc,
@@ -236,7 +236,7 @@ async fn ping(tier: Weak<Inner>) {
     loop {
         turns.tick().await;
         let Some(tier) = tier.upgrade() else { return };
-        let answer = tier.connections.ask(Purpose::Ping, vec![vec![cmd("PING")]]).await;
+        let answer = tier.connections.ping().await;
         tier.metrics.connected.set(i64::from(answer.is_ok()));
     }
 }

@@ -3,16 +3,19 @@
 use super::{server::Cluster, telling::tell_until_heard, *};
 use crate::store::{BreakerState, SeatMark, conformance::table::seat};
 
-async fn start() -> (Cluster, Place) {
+async fn start() -> (Cluster, Node) {
     let cluster = spawn_blocking(Cluster::start).await.unwrap();
-    let place = Place::Cluster(cluster.urls.clone());
-    (cluster, place)
+    let node = at(&cluster.urls);
+    (cluster, node)
+}
+
+fn at(urls: &[String]) -> Node {
+    Node::open(&options(Place::Cluster(urls.to_vec()), "n"), &Handle::current()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_keeps_what_a_server_keeps() {
-    let (cluster, place) = start().await;
-    let node = Node::open(place.clone(), "n", &Handle::current()).unwrap();
+    let (cluster, node) = start().await;
     let games: Vec<_> = (0..100).map(|number| Game::named(&format!("g{number}"))).collect();
     let mark = SeatMark::of(&seat("ann"));
 
@@ -28,7 +31,8 @@ async fn a_cluster_keeps_what_a_server_keeps() {
     };
     until(async || all_there(&node.tier.read(&wanted).await.unwrap())).await;
 
-    assert_eq!(node.tier.game_of_session(mark.session_id).await, Ok(Some(games[99].id.clone())));
+    let last = &games[99].id;
+    until(async || node.tier.game_of_session(mark.session_id).await.as_ref() == Ok(&Some(last.clone()))).await;
     until(async || node.tier.is_connected()).await;
     let report = node.tier.report().await.unwrap();
     assert_eq!(report.total_keys, 202, "{report:?}: events and seats, a session, a probe");
@@ -40,14 +44,12 @@ async fn a_cluster_keeps_what_a_server_keeps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_hear_each_other_through_a_cluster() {
-    let (cluster, place) = start().await;
-    let one = Node::open(place, "n", &Handle::current()).unwrap();
+    let (cluster, one) = start().await;
     let mut urls = cluster.urls.clone();
 
     for _ in 0..urls.len() {
         urls.rotate_left(1);
-        let two = Node::open(Place::Cluster(urls.clone()), "n", &Handle::current()).unwrap();
-        let mut changes = two.tier.changes();
+        let mut changes = at(&urls).tier.changes();
         tell_until_heard(&one, &mut changes).await;
     }
     spawn_blocking(move || drop(cluster)).await.unwrap();
@@ -55,8 +57,7 @@ async fn nodes_hear_each_other_through_a_cluster() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_has_lost_a_master_is_left_alone() {
-    let (cluster, place) = start().await;
-    let node = Node::open(place, "n", &Handle::current()).unwrap();
+    let (cluster, node) = start().await;
     until(async || node.tier.is_connected()).await;
 
     cluster.pause_one();

@@ -266,8 +266,7 @@ fn it_may_be_asked_from_another_runtime() {
     let asking = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let url = io.block_on(shared());
 
-    let place = Place::Single(url);
-    let node = Node::open(place, &fresh_namespace(), io.handle()).unwrap();
+    let node = Node::open(&options(Place::Single(url), &fresh_namespace()), io.handle()).unwrap();
 
     let found = asking.block_on(node.tier.game_of_session(SessionId::generate()));
     assert_eq!(found, Ok(None));
@@ -275,7 +274,7 @@ fn it_may_be_asked_from_another_runtime() {
 
 #[tokio::test]
 async fn a_url_that_says_nothing_is_refused_without_its_password() {
-    let refused = |place: Place| Node::open(place, "n", &Handle::current()).err().unwrap().to_string();
+    let refused = |place: Place| Node::open(&options(place, "n"), &Handle::current()).err().unwrap().to_string();
     for url in [
         "http://default:hush@h",
         "redis://default:hush@",

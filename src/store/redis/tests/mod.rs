@@ -51,27 +51,18 @@ impl Node {
     }
 
     fn at(url: &str, namespace: &str) -> Self {
-        Self::open(Place::Single(url.to_owned()), namespace, &Handle::current()).unwrap()
+        Self::open(&options(Place::Single(url.to_owned()), namespace), &Handle::current()).unwrap()
     }
 
-    fn open(place: Place, namespace: &str, runtime: &Handle) -> Result<Self, RedisError> {
+    fn open(options: &OpenOptions, runtime: &Handle) -> Result<Self, RedisError> {
         let mut registry = Registry::default();
         let limits = BreakerLimits { error_percent: 50, min_calls: MIN_CALLS, reset_after: RESET };
         let breaker = Breaker::new(Dependency::Redis, limits, &BreakerMetrics::register(&mut registry));
         let registry_metrics = RegistryMetrics::register(&mut registry);
         let metrics = RedisMetrics::register(&mut registry);
-        let options = OpenOptions {
-            place,
-            namespace: namespace.to_owned(),
-            pool_min: 2,
-            pool_max: 10,
-            timeout: TIMEOUT,
-            ttl: TTL,
-            retention: RETENTION,
-        };
-        let tier = RedisTier::open(&options, breaker.clone(), registry_metrics, &metrics, runtime)?;
+        let tier = RedisTier::open(options, breaker.clone(), registry_metrics, &metrics, runtime)?;
         tier.register_gauges(&mut registry);
-        Ok(Self { tier, breaker, registry, namespace: namespace.to_owned() })
+        Ok(Self { tier, breaker, registry, namespace: options.namespace.clone() })
     }
 
     fn keys(&self) -> Keys {
@@ -106,6 +97,18 @@ impl Node {
         encode(&mut text, &self.registry).unwrap();
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+}
+
+fn options(place: Place, namespace: &str) -> OpenOptions {
+    OpenOptions {
+        place,
+        namespace: namespace.to_owned(),
+        pool_min: 2,
+        pool_max: 10,
+        timeout: TIMEOUT,
+        ttl: TTL,
+        retention: RETENTION,
     }
 }
 

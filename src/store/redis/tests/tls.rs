@@ -8,10 +8,16 @@ use super::{server::TlsServer, *};
 /// What the process started below is told.
 const URL: &str = "REJOIN_TEST_REDISS_URL";
 
+/// Ciphers that were built to be debugged take their time.
+fn at(url: &str) -> Node {
+    let place = Place::Single(url.to_owned());
+    Node::open(&OpenOptions { timeout: Duration::from_secs(3), ..options(place, "n") }, &Handle::current()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_spoken_to_in_secret_where_its_certificate_is_trusted() {
     let server = spawn_blocking(TlsServer::start).await.unwrap();
-    let distrusting = Node::at(&server.url, "n");
+    let distrusting = at(&server.url);
 
     let distrusted = distrusting.tier.game_of_session(SessionId::generate()).await;
     let mut trusting = Command::new(env::current_exe().unwrap());
@@ -29,8 +35,8 @@ async fn a_server_is_spoken_to_in_secret_where_its_certificate_is_trusted() {
 #[ignore = "part of the test above, which trusts its server"]
 async fn a_trusted_server_answers() {
     let Ok(url) = env::var(URL) else { return };
-    let (node, game) = (Node::at(&url, "n"), Game::named("g"));
-    let mut changes = Node::at(&url, "n").tier.changes();
+    let (node, game) = (at(&url), Game::named("g"));
+    let mut changes = at(&url).tier.changes();
 
     node.append(&game, 1..=2).await;
 
