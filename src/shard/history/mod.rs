@@ -45,10 +45,12 @@ enum Step {
     },
     /// The next write of the journal meets its fate.
     Write(Fate),
-    /// The next read is answered.
-    Read {
+    /// The next read is made, and its answer is on its way.
+    Look {
         fails: bool,
     },
+    /// What was read longest ago arrives.
+    Hear,
     /// Another node records an event.
     Elsewhere,
     Evict,
@@ -77,7 +79,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..5_usize).prop_map(|count| Step::Post { count }),
         6 => (user.clone(), 0..3_u64).prop_map(|(user, back)| Step::Acknowledge { user, back }),
         20 => fate.prop_map(Step::Write),
-        8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Read { fails }),
+        8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Look { fails }),
+        12 => Just(Step::Hear),
         1 => Just(Step::Elsewhere),
         2 => Just(Step::Evict),
         1 => prop::bool::weighted(0.3).prop_flat_map(move |_| user.clone()).prop_map(|user| Step::Revoke { user }),
@@ -94,7 +97,8 @@ fn play(rig: &mut Rig, step: &Step) {
         Step::Post { count } => rig.post(*count),
         Step::Acknowledge { user, back } => rig.acknowledge(*user, *back),
         Step::Write(fate) => rig.write(*fate),
-        Step::Read { fails } => rig.read(*fails),
+        Step::Look { fails } => rig.look(*fails),
+        Step::Hear => rig.hear(),
         Step::Elsewhere => rig.record_elsewhere(),
         Step::Evict => rig.evict(),
         Step::Revoke { user } => rig.revoke(*user),

@@ -53,6 +53,8 @@ pub struct Rig {
     writes: mpsc::Receiver<Submission>,
     loads: mpsc::Receiver<LoadRequest>,
     pages: mpsc::Receiver<PageRequest>,
+    /// Answers of reads, on their way.
+    answers: VecDeque<Box<dyn FnOnce()>>,
     completions: Arc<Mutex<VecDeque<Completion>>>,
     players: Vec<Player>,
     connections: u64,
@@ -95,6 +97,7 @@ impl Rig {
             writes,
             loads,
             pages,
+            answers: VecDeque::new(),
             completions,
             players: ["ann", "bob", "cat"].map(Player::new).into(),
             connections: 0,
@@ -251,13 +254,20 @@ impl Rig {
         self.settle();
     }
 
-    pub fn read(&mut self, fails: bool) {
+    pub fn look(&mut self, fails: bool) {
         let failed = || StoreError::Unavailable("as planned".to_owned());
         if let Ok(LoadRequest { then, .. }) = self.loads.try_recv() {
-            then(if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION)) });
+            let game = if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION)) };
+            self.answers.push_back(Box::new(|| then(game)));
         } else if let Ok(PageRequest { then, after, limit, .. }) = self.pages.try_recv() {
-            then(if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) });
+            let page = if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) };
+            self.answers.push_back(Box::new(|| then(page)));
         }
+    }
+
+    pub fn hear(&mut self) {
+        let Some(answer) = self.answers.pop_front() else { return };
+        answer();
         self.settle();
     }
 
@@ -343,7 +353,8 @@ impl Rig {
     fn work_off(&mut self) {
         for _ in 0..200 {
             self.write(Fate::Lands);
-            self.read(false);
+            self.look(false);
+            self.hear();
             self.wait(60);
             self.let_players_read();
         }
