@@ -1,7 +1,6 @@
 //! Real servers for tests, started by `scripts/services`. They end with this process, however it ends.
 
 use std::{
-    fs,
     path::PathBuf,
     process::{self, Command},
     sync::{
@@ -12,7 +11,6 @@ use std::{
 };
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     address::Address,
@@ -56,7 +54,7 @@ impl Server {
         services.arg(command).env("SERVICES_FOLDER", &self.folder).env("SERVICES_FOR", process::id().to_string());
         // What these tests do to a server does not end the machine, so nothing needs to reach its disk.
         services.env("POSTGRES_OPTIONS", "-c fsync=off -c max_connections=300");
-        if command == "up" {
+        if command != "down" {
             services.arg("postgres");
         }
         if matches!(given, Given::Ignored) {
@@ -109,7 +107,7 @@ impl Server {
 
     /// Ends the server at once, as a failing machine does.
     pub(super) fn kill(&self) {
-        Self::signal(&self.processes()[..1], Signal::KILL);
+        self.services("kill", Given::Ignored);
     }
 
     /// Starts it again on its data.
@@ -119,30 +117,11 @@ impl Server {
 
     /// Freezes it, connections and all.
     pub(super) fn pause(&self) {
-        Self::signal(&self.processes(), Signal::STOP);
+        self.services("pause", Given::Ignored);
     }
 
     pub(super) fn resume(&self) {
-        Self::signal(&self.processes(), Signal::CONT);
-    }
-
-    fn signal(processes: &[Pid], signal: Signal) {
-        for process in processes {
-            // A child may have ended by itself.
-            let _ = kill_process(*process, signal);
-        }
-    }
-
-    /// The server's process, and those it has for its connections.
-    fn processes(&self) -> Vec<Pid> {
-        let pid = fs::read_to_string(self.folder.join("postgres/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        [pid]
-            .into_iter()
-            .chain(children.split_whitespace())
-            .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-            .collect()
+        self.services("resume", Given::Ignored);
     }
 }
 
