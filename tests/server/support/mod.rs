@@ -1,6 +1,9 @@
-//! What the tests stand on: a server to start and to hurt, players to talk to it, tokens, HTTP, and chance.
+//! What the tests stand on: a server to start and to hurt, players to talk to it, one by one or as
+//! a crowd, tokens, HTTP, and chance.
 
+mod audit;
 mod chance;
+mod crowd;
 mod flood;
 mod http;
 mod peak;
@@ -14,6 +17,7 @@ use rejoin::client::Ending;
 use tokio::time::{Instant, sleep};
 
 pub use chance::Chance;
+pub use crowd::{Crowd, Style};
 pub use flood::Flood;
 pub use http::Answer;
 pub use peak::Peak;
