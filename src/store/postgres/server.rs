@@ -1,7 +1,7 @@
 //! Real servers for tests, started by `scripts/services`. They end with this process, however it ends.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{self, Command},
     sync::{
         LazyLock,
@@ -21,6 +21,7 @@ use super::{
 /// A server in a folder of its own.
 pub(super) struct Server {
     folder: PathBuf,
+    tls: Tls,
     pub(super) url: String,
 }
 
@@ -28,7 +29,7 @@ impl Server {
     /// The one that most tests share: `DATABASE_URL`'s, where that names one.
     pub(super) fn shared() -> &'static Self {
         static SHARED: LazyLock<Server> = LazyLock::new(|| {
-            let server = Server::start(Given::Used);
+            let server = Server::start(Given::Used, Tls::Without);
             server.run_sql("", &format!("create database {}", template()));
             migrate(&server.url_of(&template())).unwrap();
             server
@@ -38,15 +39,25 @@ impl Server {
 
     /// One to be ill-treated.
     pub(super) fn of_ones_own() -> Self {
-        Self::start(Given::Ignored)
+        Self::start(Given::Ignored, Tls::Without)
     }
 
-    fn start(given: Given) -> Self {
+    /// One that offers TLS, by a certificate in its folder.
+    pub(super) fn with_tls() -> Self {
+        Self::start(Given::Ignored, Tls::With)
+    }
+
+    fn start(given: Given, tls: Tls) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("rejoin-test-{}-{}", process::id(), COUNT.fetch_add(1, Relaxed));
-        let mut server = Self { folder: std::env::temp_dir().join(name), url: String::new() };
+        let mut server = Self { folder: std::env::temp_dir().join(name), tls, url: String::new() };
         server.url = server.services("up", given);
         server
+    }
+
+    /// Where it lives.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn services(&self, command: &str, given: Given) -> String {
@@ -56,6 +67,9 @@ impl Server {
         services.env("POSTGRES_OPTIONS", "-c fsync=off -c max_connections=300");
         if command != "down" {
             services.arg("postgres");
+        }
+        if matches!(self.tls, Tls::With) {
+            services.env("POSTGRES_TLS", "yes");
         }
         if matches!(given, Given::Ignored) {
             services.env_remove("DATABASE_URL");
@@ -135,6 +149,12 @@ impl Drop for Server {
 enum Given {
     Used,
     Ignored,
+}
+
+#[derive(Clone, Copy)]
+enum Tls {
+    With,
+    Without,
 }
 
 fn template() -> String {
