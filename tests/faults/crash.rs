@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use crate::{
     rig::{CROWD, serve},
     services::{Service::Postgres, Services},
-    support::{Chance, Crowd},
+    support::{Chance, crowd::Crowd},
 };
 
 const KILLS: usize = 5;

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here looks inside. What is expected is what `docs/` promises, one claim a test.
 
+mod cache;
 mod proxy;
 mod rig;
 mod services;
@@ -11,4 +12,7 @@ mod support;
 
 mod crash;
 mod network;
+mod nodes;
 mod postgres;
+mod redis;
+mod stale;

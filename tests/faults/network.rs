@@ -8,7 +8,7 @@ use crate::{
     proxy::{Proxy, Stall},
     rig::{CROWD, flush, serve_at},
     services::{Service::Postgres, Services},
-    support::{Chance, Crowd, SOON, until},
+    support::{Chance, SOON, crowd::Crowd, until},
 };
 
 /// Long enough that calls time out: longer than `REQUEST_TIMEOUT_MS`.

@@ -4,45 +4,34 @@ use std::time::Duration;
 
 use rejoin::client::{Dial, Outgoing};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
-    rig::{CROWD, flush, readiness, serve},
+    rig::{flush, play_through, readiness, serve},
     services::{Service::Postgres, Services},
-    support::{Chance, Crowd, Player, SOON, closed, refused_entry, until},
+    support::{Player, SOON, closed, refused_entry, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_killed_and_comes_back_costs_no_event() {
-    play_through(|postgres| postgres.kill(Postgres), Duration::from_secs(2), |postgres| postgres.restart(Postgres))
-        .await;
+    suffer(|services| services.kill(Postgres), Duration::from_secs(2), |services| services.restart(Postgres)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_freezes_for_3_s_costs_no_event() {
-    play_through(|postgres| postgres.pause(Postgres), Duration::from_secs(3), |postgres| postgres.resume(Postgres))
-        .await;
+    suffer(|services| services.pause(Postgres), Duration::from_secs(3), |services| services.resume(Postgres)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_freezes_for_30_s_costs_no_event() {
-    play_through(|postgres| postgres.pause(Postgres), Duration::from_secs(30), |postgres| postgres.resume(Postgres))
-        .await;
+    suffer(|services| services.pause(Postgres), Duration::from_secs(30), |services| services.resume(Postgres)).await;
 }
 
-/// A crowd plays before, through and after the trouble.
-async fn play_through(trouble: fn(&Services), lasting: Duration, end: fn(&Services)) {
-    let mut chance = Chance::announced();
+async fn suffer(trouble: fn(&Services), lasting: Duration, end: fn(&Services)) {
     let services = Services::start(&[Postgres]);
     let server = serve(&services, &[Postgres], &[]).await;
-    let crowd = Crowd::gather(CROWD, &mut chance, |game_id, user_id| server.dial(game_id, user_id)).await;
 
-    trouble(&services);
-    sleep(lasting).await;
-    end(&services);
-    crowd.goes_on().await;
-    flush(&server);
-    let report = crowd.stop(&server).await;
+    let report = play_through(&services, &server, trouble, lasting, end).await;
 
     assert!(report.longest_outage >= lasting, "nobody was in trouble: {report}");
 }

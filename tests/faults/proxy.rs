@@ -60,7 +60,7 @@ impl Proxy {
     /// A network before the server that a URL names, and the URL that leads through it.
     pub async fn before(url: &str) -> (Self, String) {
         let (place, target) = url.rsplit_once('@').unwrap();
-        let (address, path) = target.split_once('/').map_or((target, ""), |(address, path)| (address, path));
+        let (address, path) = target.split_at(target.find('/').unwrap_or(target.len()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
@@ -68,7 +68,7 @@ impl Proxy {
             answers: Arc::default(),
         };
         tokio::spawn(accept(listener, address.to_owned(), proxy.weather.subscribe(), Arc::clone(&proxy.answers)));
-        let through = format!("{place}@127.0.0.1:{}/{path}", proxy.port);
+        let through = format!("{place}@127.0.0.1:{}{path}", proxy.port);
         (proxy, through)
     }
 

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::{
     services::{Service, Services},
-    support::{ANY_RATE, Server, Style},
+    support::{
+        ANY_RATE, Chance, Server,
+        crowd::{Crowd, Report, Style},
+    },
 };
 
 /// Fifty games, and pauses that let some crowds play on one small machine.
@@ -24,9 +28,35 @@ pub async fn serve_at(urls: &[(&str, &str)], settings: &[(&str, &str)]) -> Serve
     Server::with(&[usual.as_slice(), urls, settings].concat()).await
 }
 
+/// Has a crowd play before, through and after a trouble, and checks every game from the stores.
+pub async fn play_through(
+    services: &Services,
+    server: &Server,
+    trouble: impl FnOnce(&Services),
+    lasting: Duration,
+    end: impl FnOnce(&Services),
+) -> Report {
+    let mut chance = Chance::announced();
+    let crowd = Crowd::gather(CROWD, &mut chance, |game_id, user_id| server.dial(game_id, user_id)).await;
+
+    trouble(services);
+    sleep(lasting).await;
+    end(services);
+    crowd.goes_on().await;
+
+    flush(server);
+    crowd.stop(server).await
+}
+
 /// Has a server forget what it has in memory, so that it must read it again.
 pub fn flush(server: &Server) {
     server.call("POST", "/admin/cache/flush", &json!({})).expect(204);
+}
+
+/// Revokes a session.
+pub fn revoke(server: &Server, session_id: &str) {
+    let revoked = server.call("DELETE", &format!("/v1/sessions/{session_id}"), &Value::Null);
+    assert!(matches!(revoked.status, 200 | 204), "{revoked:?}");
 }
 
 /// What `/readyz` says, and with which status.

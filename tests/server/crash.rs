@@ -5,7 +5,11 @@ use std::time::Duration;
 use rejoin::client::Seat;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{ANY_RATE, Chance, Crowd, Server, Style, soon};
+use crate::support::{
+    ANY_RATE, Chance, Server,
+    crowd::{Crowd, Style},
+    soon,
+};
 
 const KILLS: usize = 30;
 const STYLE: Style = Style { games: 4, pause_below_ms: 8, patience: Duration::from_millis(300) };

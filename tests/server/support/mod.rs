@@ -3,7 +3,6 @@
 
 mod audit;
 mod chance;
-mod crowd;
 mod flood;
 mod http;
 mod peak;
@@ -11,13 +10,14 @@ mod player;
 mod server;
 mod tokens;
 
+pub mod crowd;
+
 use std::time::Duration;
 
 use rejoin::client::Ending;
 use tokio::time::{Instant, sleep};
 
 pub use chance::Chance;
-pub use crowd::{Crowd, Style};
 pub use flood::Flood;
 pub use http::Answer;
 pub use peak::Peak;
