@@ -24,6 +24,8 @@ test: ## Everything that must pass before a change lands
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 	scripts/with-server scripts/smoke
+	urls=$$(SERVICES_FOLDER=$${TMPDIR:-/tmp}/rejoin-smoke-$$$$ SERVICES_FOR=$$$$ scripts/services up); set -a; eval "$$urls"; \
+	SESSION_REDIS_READTHROUGH_ENABLED=true scripts/with-server scripts/smoke
 
 check: ## Lints, documentation, licences and origins of what we depend on
 	cargo fmt --check

@@ -8,7 +8,10 @@ mod reconnect;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -29,6 +32,9 @@ pub struct Seat {
     ack_wanted: u64,
     sends: HashMap<String, u32>,
     backoff: Backoff,
+    /// Between two tries of a message that was refused; a connection that is lost has nothing to do with it.
+    refused: Backoff,
+    refusals: BTreeMap<String, u32>,
     reconnect_after: Option<Duration>,
     resumes: Vec<Resumed>,
     losses: u32,
@@ -55,6 +61,8 @@ impl Seat {
             ack_wanted: 0,
             sends: HashMap::new(),
             backoff: Backoff::default(),
+            refused: Backoff::default(),
+            refusals: BTreeMap::new(),
             reconnect_after: None,
             resumes: Vec::new(),
             losses: 0,
@@ -94,7 +102,10 @@ impl Seat {
                 return Ok(event);
             }
             match self.send_and_await(&outgoing, reference, deadline).await {
-                Ok(event) => return Ok(event),
+                Ok(event) => {
+                    self.refused = Backoff::default();
+                    return Ok(event);
+                }
                 Err(error) => self.recover(error, deadline).await?,
             }
         }
@@ -214,6 +225,11 @@ impl Seat {
     /// How many times an event was sent again.
     pub fn resent(&self) -> u32 {
         self.sends.values().map(|times| times - 1).sum()
+    }
+
+    /// How often each passing refusal was met, by its code.
+    pub fn refusals(&self) -> &BTreeMap<String, u32> {
+        &self.refusals
     }
 
     /// The connection, while there is one, for tests that speak for themselves.

@@ -41,10 +41,11 @@ impl Core {
         self.load(game_id);
     }
 
-    /// Has the game loaded, unless that is under way.
+    /// Has the game loaded, unless that is under way. One that is being made is not looked for: an answer from before
+    /// it was there, which comes after it, would end it.
     pub(super) fn load(&mut self, game_id: &GameId) {
         let room = self.rooms.entry(game_id.clone()).or_default();
-        if room.loading.is_some() {
+        if room.loading.is_some() || room.is_being_made() {
             return;
         }
         let (postbox, loaded_id) = (Arc::clone(&self.postbox), game_id.clone());

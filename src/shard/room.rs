@@ -128,6 +128,17 @@ impl Room {
         self.in_flight.is_some() || !self.turns.is_empty() || self.marks.is_pending()
     }
 
+    /// Whether the game itself is what is being written.
+    pub fn is_being_made(&self) -> bool {
+        match &self.in_flight {
+            Some(Flight::Other { made, .. }) => match made {
+                Made::Game(_) => true,
+                Made::Seat(_) | Made::Nothing => false,
+            },
+            Some(Flight::Record { .. }) | None => false,
+        }
+    }
+
     /// Whether a player's connection of this user is here.
     pub fn is_online(&self, user: &UserId) -> bool {
         self.members.values().any(|member| member.role == Role::Player && member.user_id == *user)

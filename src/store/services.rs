@@ -9,6 +9,8 @@ use std::{
 /// A server in a folder of its own.
 pub(super) struct Service {
     kind: Kind,
+    /// More of the script's settings.
+    settings: &'static [(&'static str, &'static str)],
     pub(super) folder: PathBuf,
     pub(super) url: String,
 }
@@ -28,9 +30,13 @@ pub(super) enum Given {
 
 impl Service {
     pub(super) fn start(kind: Kind, given: Given) -> Self {
+        Self::start_with(kind, given, &[])
+    }
+
+    pub(super) fn start_with(kind: Kind, given: Given, settings: &'static [(&'static str, &'static str)]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("rejoin-test-{}-{}", process::id(), COUNT.fetch_add(1, Relaxed));
-        let mut service = Self { kind, folder: std::env::temp_dir().join(name), url: String::new() };
+        let mut service = Self { kind, settings, folder: std::env::temp_dir().join(name), url: String::new() };
         service.url = service.up(given);
         service
     }
@@ -38,6 +44,11 @@ impl Service {
     /// Starts it again, where it was: a database on its data, a cache without any.
     pub(super) fn restart(&self) {
         self.up(Given::Ignored);
+    }
+
+    /// Has it killed, paused or resumed.
+    pub(super) fn suffer(&self, what: &str) {
+        self.run(&[what, self.kind.names().0], Given::Ignored);
     }
 
     fn up(&self, given: Given) -> String {
@@ -49,7 +60,11 @@ impl Service {
 
     fn run(&self, command: &[&str], given: Given) -> String {
         let mut services = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
-        services.args(command).env("SERVICES_FOLDER", &self.folder).env("SERVICES_FOR", process::id().to_string());
+        services
+            .envs(self.settings.iter().copied())
+            .args(command)
+            .env("SERVICES_FOLDER", &self.folder)
+            .env("SERVICES_FOR", process::id().to_string());
         // What these tests do to a server does not end the machine, so nothing needs to reach its disk.
         services.env("POSTGRES_OPTIONS", "-c fsync=off -c max_connections=300");
         if matches!(given, Given::Ignored) {

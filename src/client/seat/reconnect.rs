@@ -83,10 +83,11 @@ impl Seat {
         Ok(())
     }
 
-    fn pause_after_refusal(&mut self, refusal: &Refusal) -> Duration {
+    pub(super) fn pause_after_refusal(&mut self, refusal: &Refusal) -> Duration {
+        *self.refusals.entry(refusal.code.clone()).or_default() += 1;
         match refusal.retry_after_ms {
             Some(asked_ms) => Duration::from_millis(asked_ms),
-            None => self.backoff.pause(Duration::ZERO),
+            None => self.refused.pause(Duration::ZERO),
         }
     }
 

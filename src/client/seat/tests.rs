@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Seat;
 use crate::client::{
-    AccessClaims, ClientError, Dial, Fault, Outgoing,
+    AccessClaims, ClientError, Dial, Fault, Outgoing, Refusal,
     fake_server::{FakeServer, Mischief},
     mint_access_token,
 };
@@ -121,4 +121,18 @@ async fn nobody_there_is_given_up_at_the_deadline() {
     let result = Seat::new(nobody).resume(Instant::now() + Duration::from_millis(300)).await;
 
     assert!(matches!(result, Err(ClientError::GaveUp { last }) if matches!(*last, ClientError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn refusals_keep_nobody_away_who_loses_the_connection_after_them() {
+    let code = "unavailable".to_owned();
+    let refusal = Refusal { code, message: String::new(), reference: None, retry_after_ms: None, head_sequence: None };
+    let mut ann = Seat::new(Dial::new("http://127.0.0.1:1", "g"));
+
+    for _ in 0..9 {
+        ann.pause_after_refusal(&refusal);
+    }
+
+    assert!(ann.backoff.pause(Duration::ZERO) < Duration::from_millis(250), "as long as after the first loss");
+    assert_eq!(ann.refusals()["unavailable"], 9);
 }

@@ -45,14 +45,16 @@ enum Step {
     },
     /// The next write of the journal meets its fate.
     Write(Fate),
-    /// The next read is answered.
-    Read {
+    /// The next read is made, and its answer is on its way.
+    Look {
         fails: bool,
     },
+    /// What was read longest ago arrives.
+    Hear,
     /// Another node records an event.
     Elsewhere,
     /// This node hears of other nodes, whether anything is new or not.
-    Hear(News),
+    Learn(News),
     Evict,
     /// Here, or at another node.
     Revoke {
@@ -81,9 +83,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..5_usize).prop_map(|count| Step::Post { count }),
         6 => (user.clone(), 0..3_u64).prop_map(|(user, back)| Step::Acknowledge { user, back }),
         20 => fate.prop_map(Step::Write),
-        8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Read { fails }),
+        8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Look { fails }),
+        12 => Just(Step::Hear),
         2 => Just(Step::Elsewhere),
-        3 => prop_oneof![Just(News::Recorded), Just(News::Altered), Just(News::Stand)].prop_map(Step::Hear),
+        3 => prop_oneof![Just(News::Recorded), Just(News::Altered), Just(News::Stand)].prop_map(Step::Learn),
         2 => Just(Step::Evict),
         1 => (user, any::<bool>()).prop_map(|(user, here)| Step::Revoke { user, here }),
         4 => prop_oneof![Just(60), Just(300), Just(5_000), Just(70_000)].prop_map(|millis| Step::Wait { millis }),
@@ -99,10 +102,11 @@ fn play(rig: &mut Rig, step: &Step) {
         Step::Post { count } => rig.post(*count),
         Step::Acknowledge { user, back } => rig.acknowledge(*user, *back),
         Step::Write(fate) => rig.write(*fate),
-        Step::Read { fails } => rig.read(*fails),
+        Step::Look { fails } => rig.look(*fails),
+        Step::Hear => rig.hear(),
         Step::Elsewhere => rig.record_elsewhere(),
         Step::Evict => rig.evict(),
-        Step::Hear(news) => rig.hear(*news),
+        Step::Learn(news) => rig.learn(*news),
         Step::Revoke { user, here } => rig.revoke(*user, *here),
         Step::Wait { millis } => rig.wait(*millis),
     }

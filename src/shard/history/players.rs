@@ -132,7 +132,8 @@ impl Player {
                 Delivery::Acknowledged { .. } | Delivery::Refused { .. } => {}
             }
         }
-        if wire.closed.lock().is_some() {
+        if let Some(why) = *wire.closed.lock() {
+            assert!(!matches!(why, Farewell::GameEnded | Farewell::Forbidden), "nobody ended the game: {why:?}");
             self.connection = None;
             return None;
         }

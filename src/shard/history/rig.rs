@@ -64,6 +64,8 @@ pub struct Rig {
     writes: mpsc::Receiver<Submission>,
     loads: mpsc::Receiver<LoadRequest>,
     pages: mpsc::Receiver<PageRequest>,
+    /// Answers of reads, on their way.
+    answers: VecDeque<Box<dyn FnOnce()>>,
     completions: Arc<Mutex<VecDeque<Completion>>>,
     players: Vec<Player>,
     connections: u64,
@@ -108,6 +110,7 @@ impl Rig {
             writes,
             loads,
             pages,
+            answers: VecDeque::new(),
             completions,
             players: ["ann", "bob", "cat"].map(Player::new).into(),
             connections: 0,
@@ -264,14 +267,21 @@ impl Rig {
         self.settle();
     }
 
-    pub fn read(&mut self, fails: bool) {
+    pub fn look(&mut self, fails: bool) {
         let failed = || StoreError::Unavailable("as planned".to_owned());
         if let Ok(LoadRequest { then, .. }) = self.loads.try_recv() {
             let loaded = |game| Loaded { game, origin: Origin::Durable, ahead: None };
-            then(if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION).map(loaded)) });
+            let game = if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION).map(loaded)) };
+            self.answers.push_back(Box::new(|| then(game)));
         } else if let Ok(PageRequest { then, after, limit, .. }) = self.pages.try_recv() {
-            then(if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) });
+            let page = if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) };
+            self.answers.push_back(Box::new(|| then(page)));
         }
+    }
+
+    pub fn hear(&mut self) {
+        let Some(answer) = self.answers.pop_front() else { return };
+        answer();
         self.settle();
     }
 
@@ -286,7 +296,7 @@ impl Rig {
         self.notice(Notice::Flush(None));
     }
 
-    pub fn hear(&mut self, news: News) {
+    pub fn learn(&mut self, news: News) {
         let (game_id, head) = (self.game_id.clone(), self.stored.head());
         let game = self.stored.game.as_ref();
         let stand = game.map(|game| Stand { epoch: game.epoch, head, seats_version: game.seats_version });
@@ -353,7 +363,7 @@ impl Rig {
     pub fn bring_everyone_home(&mut self) {
         self.work_off();
         // What others did is found in the end.
-        self.hear(News::Stand);
+        self.learn(News::Stand);
         self.work_off();
         for user in 0..self.players.len() {
             self.join(user, false, true);
@@ -372,7 +382,8 @@ impl Rig {
     fn work_off(&mut self) {
         for _ in 0..200 {
             self.write(Fate::Lands);
-            self.read(false);
+            self.look(false);
+            self.hear();
             self.wait(60);
             self.let_players_read();
         }

@@ -1,7 +1,8 @@
 //! Real servers for tests, and what may happen to one.
 
 use std::{
-    fs, process,
+    path::Path,
+    process,
     sync::{
         LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -10,7 +11,6 @@ use std::{
 };
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     address::Address,
@@ -42,9 +42,22 @@ impl Server {
         Self::start(Given::Ignored)
     }
 
+    /// One that offers TLS, by a certificate in its folder.
+    pub(super) fn with_tls() -> Self {
+        Self::of(Service::start_with(Kind::Postgres, Given::Ignored, &[("POSTGRES_TLS", "yes")]))
+    }
+
     fn start(given: Given) -> Self {
-        let service = Service::start(Kind::Postgres, given);
+        Self::of(Service::start(Kind::Postgres, given))
+    }
+
+    fn of(service: Service) -> Self {
         Self { url: service.url.clone(), service }
+    }
+
+    /// Where it lives.
+    pub(super) fn folder(&self) -> &Path {
+        &self.service.folder
     }
 
     /// The URL of another database of the server.
@@ -88,7 +101,7 @@ impl Server {
 
     /// Ends the server at once, as a failing machine does.
     pub(super) fn kill(&self) {
-        Self::signal(&self.processes()[..1], Signal::KILL);
+        self.service.suffer("kill");
     }
 
     /// Starts it again on its data.
@@ -98,30 +111,11 @@ impl Server {
 
     /// Freezes it, connections and all.
     pub(super) fn pause(&self) {
-        Self::signal(&self.processes(), Signal::STOP);
+        self.service.suffer("pause");
     }
 
     pub(super) fn resume(&self) {
-        Self::signal(&self.processes(), Signal::CONT);
-    }
-
-    fn signal(processes: &[Pid], signal: Signal) {
-        for process in processes {
-            // A child may have ended by itself.
-            let _ = kill_process(*process, signal);
-        }
-    }
-
-    /// The server's process, and those it has for its connections.
-    fn processes(&self) -> Vec<Pid> {
-        let pid = fs::read_to_string(self.service.folder.join("postgres/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        [pid]
-            .into_iter()
-            .chain(children.split_whitespace())
-            .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-            .collect()
+        self.service.suffer("resume");
     }
 }
 

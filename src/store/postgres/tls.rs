@@ -3,6 +3,9 @@
 //! Written against rustls itself: the crate there is for it brings a second set of algorithms and a reader of
 //! certificates, for the channel binding alone, which adds nothing where the certificate is verified.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     pin::Pin,

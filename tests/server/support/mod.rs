@@ -1,5 +1,7 @@
-//! What the tests stand on: a server to start and to hurt, players to talk to it, tokens, HTTP, and chance.
+//! What the tests stand on: a server to start and to hurt, players to talk to it, one by one or as
+//! a crowd, tokens, HTTP, and chance.
 
+mod audit;
 mod chance;
 mod flood;
 mod http;
@@ -7,6 +9,8 @@ mod peak;
 mod player;
 mod server;
 mod tokens;
+
+pub mod crowd;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What is different with a cluster, which is nothing that is seen from outside.
 
 use super::{server::Cluster, telling::tell_until_heard, *};
-use crate::store::{BreakerState, SeatMark, conformance::table::seat};
+use crate::store::BreakerState;
 
 async fn start() -> (Cluster, Node) {
     let cluster = spawn_blocking(Cluster::start).await.unwrap();
@@ -17,7 +17,7 @@ fn at(urls: &[String]) -> Node {
 async fn a_cluster_keeps_what_a_server_keeps() {
     let (cluster, node) = start().await;
     let games: Vec<_> = (0..100).map(|number| Game::named(&format!("g{number}"))).collect();
-    let mark = SeatMark::of(&seat("ann"));
+    let mark = mark_of("ann");
 
     for game in &games {
         node.tier.write(game.appending(1..=4));

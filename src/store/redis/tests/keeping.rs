@@ -7,16 +7,13 @@ use redis::{Cmd, cmd};
 use super::*;
 use crate::{
     domain::{Payload, UserId},
-    store::{
-        SeatMark,
-        conformance::table::{referred, seat},
-    },
+    store::conformance::table::referred,
 };
 
 #[tokio::test]
 async fn what_is_written_is_read_back() {
     let (node, game) = (Node::alone().await, Game::named("g"));
-    let mark = SeatMark::of(&seat("ann"));
+    let mark = mark_of("ann");
     let odd = Event { payload: Payload::from_json("{ \"é\":\t[1e400, \"\\u0000\"] }").unwrap(), ..event(1) };
     let events = vec![Arc::new(odd), Arc::new(referred(2, Some("ann"), "7f é"))];
 
@@ -132,7 +129,7 @@ async fn nothing_is_kept_for_ever() {
     let (node, game) = (Node::alone().await, Game::named("g"));
     let (game_id, user_id, url) = (game.id.clone(), user("ann"), shared().await);
     node.append(&game, 1..=2).await;
-    node.tier.write(CacheWrite::Seat { game_id: game_id.clone(), user_id, mark: SeatMark::of(&seat("ann")) });
+    node.tier.write(CacheWrite::Seat { game_id: game_id.clone(), user_id, mark: mark_of("ann") });
     node.tier.write(CacheWrite::Session { session_id: SessionId::generate(), game_id });
     node.tier.report().await.unwrap();
     node.settle().await;
@@ -162,7 +159,7 @@ async fn every_write_keeps_events_for_another_while() {
 
 #[tokio::test]
 async fn a_seat_that_is_forgotten_takes_its_session_along() {
-    let (node, game, mark) = (Node::alone().await, Game::named("g"), SeatMark::of(&seat("ann")));
+    let (node, game, mark) = (Node::alone().await, Game::named("g"), mark_of("ann"));
     let (game_id, user_id, session_id) = (game.id.clone(), user("ann"), mark.session_id);
     node.append(&game, 1..=2).await;
     node.tier.write(CacheWrite::Seat { game_id: game_id.clone(), user_id: user_id.clone(), mark });
@@ -186,7 +183,7 @@ async fn a_game_is_forgotten_with_the_seats_that_are_named() {
     node.append(&other, 1..=2).await;
     let sit = |name: &str| {
         let (game_id, user_id) = (game.id.clone(), user(name));
-        node.tier.write(CacheWrite::Seat { game_id, user_id, mark: SeatMark::of(&seat(name)) });
+        node.tier.write(CacheWrite::Seat { game_id, user_id, mark: mark_of(name) });
     };
     ["ann", "bob", "cid"].into_iter().for_each(sit);
     node.settle().await;

@@ -25,8 +25,8 @@ use super::{
 use crate::{
     domain::{Epoch, Event, GameId, Sequence, SessionId},
     store::{
-        Breaker, BreakerLimits, BreakerMetrics, Dependency, RegistryMetrics,
-        conformance::table::{NONE, event, game_id, user},
+        Breaker, BreakerLimits, BreakerMetrics, Dependency, RegistryMetrics, SeatMark,
+        conformance::table::{NONE, event, game_id, seat, user},
     },
 };
 
@@ -156,4 +156,9 @@ async fn until(condition: impl AsyncFn() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(10), "it never came to that");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// What Redis keeps of a seat of this user.
+fn mark_of(name: &str) -> SeatMark {
+    SeatMark { whole: None, ..SeatMark::of(&game_id("g"), &seat(name)) }
 }

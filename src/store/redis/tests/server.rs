@@ -39,7 +39,7 @@ impl Server {
 
     /// Ends the server at once, as a failing machine does.
     pub(super) fn kill(&self) {
-        self.signal(Signal::KILL);
+        self.service.suffer("kill");
     }
 
     /// Starts it again, empty.
@@ -49,15 +49,11 @@ impl Server {
 
     /// Freezes it, connections and all.
     pub(super) fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.service.suffer("pause");
     }
 
     pub(super) fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(process(&self.service.folder.join("redis")), signal).unwrap();
+        self.service.suffer("resume");
     }
 }
 
