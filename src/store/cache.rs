@@ -297,32 +297,4 @@ fn place(game_id: &GameId) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn games() -> impl Iterator<Item = GameId> {
-        (0..10_000).map(|number| GameId::parse(&format!("game-{number}")).unwrap())
-    }
-
-    #[test]
-    fn a_share_is_about_as_large_as_it_says_and_grows_by_the_same_games() {
-        let [none, tenth, half, all] =
-            [0, 10, 50, 100].map(|percent| Share::new(ReadThrough { enabled: true, percent }));
-
-        let count = |share: &Share| games().filter(|game| share.has(game)).count();
-        assert_eq!((count(&none), count(&all)), (0, 10_000));
-        assert!((900..1_100).contains(&count(&tenth)), "{}", count(&tenth));
-        assert!((4_700..5_300).contains(&count(&half)), "{}", count(&half));
-        assert!(games().filter(|game| tenth.has(game)).all(|game| half.has(&game)));
-    }
-
-    #[test]
-    fn a_tier_that_is_off_remembers_its_share() {
-        let share = Share::new(ReadThrough { enabled: true, percent: 100 });
-
-        share.set(ReadThrough { enabled: false, percent: 35 });
-
-        assert_eq!(share.get(), ReadThrough { enabled: false, percent: 35 });
-        assert!(games().all(|game| !share.has(&game)));
-    }
-}
+mod tests;

@@ -118,7 +118,10 @@ async fn a_cold_game_comes_from_redis_when_all_of_it_is_there() {
     let durable = table.load(RETENTION).await;
     assert_eq!(tail(&loaded.game), [5, 6, 7, 8, 9]);
     assert_eq!((loaded.game.tail().start(), loaded.game.head()), (durable.tail().start(), durable.head()));
-    assert_eq!(loaded.game.tail().after(durable.tail().start()).unwrap().last(), durable.tail().after(durable.tail().start()).unwrap().last());
+    assert_eq!(
+        loaded.game.tail().after(durable.tail().start()).unwrap().last(),
+        durable.tail().after(durable.tail().start()).unwrap().last()
+    );
 }
 
 #[tokio::test]
