@@ -14,9 +14,9 @@ run: ## Build for release and serve on http://127.0.0.1:8080 (the first build ta
 	cargo build --release --locked
 	exec target/release/rejoin serve
 
-run-full: ## The same on a Postgres of its own, which ends with it
+run-full: ## The same on a Postgres and a Redis of its own, which end with it
 	cargo build --release --locked
-	set -a; eval "$$(SERVICES_FOR=$$$$ scripts/services up postgres)"; exec target/release/rejoin serve
+	set -a; eval "$$(SERVICES_FOR=$$$$ scripts/services up)"; SESSION_REDIS_READTHROUGH_ENABLED=true exec target/release/rejoin serve
 
 test: ## Everything that must pass before a change lands
 	scripts/prepare

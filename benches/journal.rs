@@ -18,7 +18,7 @@ use rejoin::{
     domain::{Epoch, Event, EventRef, EventType, Game, GameId, Payload, Sequence, Timestamp, UserId},
     shard::{Journal, journal::Submission, metrics::JournalMetrics},
     store::{
-        Append, Durable, DurableStore, Outcome, Store, StoreMetrics, Write,
+        Append, BreakerLimits, Durable, DurableStore, Outcome, Store, Write,
         postgres::{OpenOptions, PostgresStore},
     },
 };
@@ -44,8 +44,10 @@ fn main() {
     let options = OpenOptions { pool_max: POOL, ..OpenOptions::default() };
     let open = || PostgresStore::open(&url, &options, runtime.handle()).expect("the store opens");
     let alone = Arc::new(open());
-    let store =
-        Store::new(Durable::Postgres(open()), Duration::from_secs(2), StoreMetrics::register(&mut Registry::default()));
+    let store = {
+        let (limits, mut registry) = (BreakerLimits::default(), Registry::default());
+        Store::of_one_tier(Durable::Postgres(open()), Duration::from_secs(2), limits, &mut registry)
+    };
     let metrics = Arc::new(JournalMetrics::register(&mut Registry::default()));
     let (journal, writing) = Journal::start(store, metrics);
     runtime.spawn(writing);

@@ -1,6 +1,11 @@
 //! The composition root: what is started in which order, and how it ends.
 //!
-//! The only file that knows every layer.
+//! The only file, with `app/stores.rs`, that knows every layer.
+
+mod stores;
+
+#[cfg(test)]
+pub(crate) use stores::breaker_limits;
 
 use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -16,20 +21,17 @@ use crate::{
         self, Edge, EdgeMetrics, Listener,
         ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics, on_connect},
     },
-    settings::{AppEnv, DatabaseUrl, Settings},
+    settings::{AppEnv, Settings},
     shard::{
-        Journal, Reader, ShardHandle, Shards,
+        Bus, Journal, Reader, ShardHandle, Shards,
         actor::ShardActor,
+        bus,
         core::{Parts, Rules},
         janitor,
         messages::Notice,
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
-    store::{
-        Durable, Retention, Store, StoreMetrics,
-        postgres::{self, PostgresStore},
-        sqlite::{self, SqliteStore},
-    },
+    store::{RegistryMetrics, Retention, Store},
     telemetry::LogLevelHandle,
 };
 
@@ -69,42 +71,19 @@ struct Engine {
 /// # Errors
 /// What kept it from starting.
 pub fn serve(settings: Settings, log_level: LogLevelHandle) -> Result<(), StartError> {
-    let stores = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STORE_THREADS)
         .thread_name("store")
         .enable_all()
         .build()?;
     let settings = Arc::new(settings);
     let mut registry = Registry::default();
-    let store = open_store(&settings, &stores, &mut registry)?;
-    let served = actix::System::new().block_on(run(settings, store, &stores, registry, log_level));
+    let found = RegistryMetrics::register(&mut registry);
+    let store = stores::open(&settings, &runtime, &mut registry, &found)?;
+    let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, log_level));
     // What still waits for a store that does not answer is not waited for.
-    stores.shutdown_timeout(Duration::from_millis(100));
+    runtime.shutdown_timeout(Duration::from_millis(100));
     served
-}
-
-fn open_store(settings: &Settings, stores: &Runtime, registry: &mut Registry) -> Result<Store, StartError> {
-    let durable = match &settings.store.url {
-        DatabaseUrl::Sqlite(path) => {
-            let _in_runtime = stores.enter();
-            let options = sqlite::OpenOptions { run_migrations: settings.store.run_migrations, ..Default::default() };
-            Durable::Sqlite(SqliteStore::open(path, &options).map_err(|error| StartError::Store(error.to_string()))?)
-        }
-        DatabaseUrl::Postgres(url) => {
-            let options = postgres::OpenOptions {
-                run_migrations: settings.store.run_migrations,
-                pool_min: settings.store.pool_min,
-                pool_max: settings.store.pool_max.get(),
-                // A little sooner than the service gives up, so that what happened can still be told.
-                deadline: settings.limits.request_timeout * 9 / 10,
-            };
-            let store = PostgresStore::open(url.expose(), &options, stores.handle());
-            let store = store.map_err(|error| StartError::Store(error.to_string()))?;
-            store.register_gauges(registry);
-            Durable::Postgres(store)
-        }
-    };
-    Ok(Store::new(durable, settings.limits.request_timeout, StoreMetrics::register(registry)))
 }
 
 async fn run(
@@ -112,12 +91,13 @@ async fn run(
     store: Store,
     stores: &Runtime,
     mut registry: Registry,
+    found: RegistryMetrics,
     log_level: LogLevelHandle,
 ) -> Result<(), StartError> {
     let clock = Clock::system();
     let backpressure = Backpressure::register(&mut registry);
-    let families = ShardFamilies::register(&mut registry, backpressure.clone());
-    let engine = start_engine(&settings, &clock, store, stores, &mut registry, &families);
+    let families = ShardFamilies::register(&mut registry, backpressure.clone(), found);
+    let engine = start_engine(&settings, &clock, store.clone(), stores, &mut registry, &families);
     let connections = Arc::new(Connections::new(ConnectionLimits {
         node: settings.limits.max_connections.get(),
         address: settings.limits.max_connections_per_ip.get(),
@@ -130,6 +110,9 @@ async fn run(
         Retention { absent_after: settings.session.absent_player, untouched_for: settings.session.game_retention };
     let every = settings.session.cleanup_interval;
     stores.spawn(janitor::run(Arc::clone(&engine.shards), clock.clone(), keep, every));
+    if store.is_shared() {
+        stores.spawn(bus::hear(Arc::clone(&engine.shards), store, clock.clone()));
+    }
 
     let metrics = EdgeMetrics::register(&mut registry, &backpressure, &settings);
     let edge = web::Data::new(Edge::new(edge::Parts {
@@ -173,13 +156,21 @@ fn start_engine(
     let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(registry)));
     let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), stores.handle());
     let count = settings.shard.shards.get();
+    let ways = Ways { journal, reader, bus: Bus::between_nodes_of(store.clone()) };
     let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for index in 0..count {
         let arbiter = Arbiter::new();
-        handles.push(shard(index, &arbiter, settings, clock, &journal, &reader, families));
+        handles.push(shard(index, &arbiter, settings, clock, &ways, families));
         arbiters.push(arbiter);
     }
     Engine { shards: Arc::new(Shards::new(handles, store)), arbiters, journal: stores.spawn(writing) }
+}
+
+/// The ways out of a shard.
+pub(crate) struct Ways {
+    pub journal: Journal,
+    pub reader: Reader,
+    pub bus: Bus,
 }
 
 /// Starts one shard, by the rules that the settings make.
@@ -188,8 +179,7 @@ pub(crate) fn shard(
     arbiter: &Arbiter,
     settings: &Settings,
     clock: &Clock,
-    journal: &Journal,
-    reader: &Reader,
+    ways: &Ways,
     families: &ShardFamilies,
 ) -> ShardHandle {
     let rules = Rules {
@@ -207,8 +197,9 @@ pub(crate) fn shard(
         budget_bytes: settings.shard.memory_budget_bytes.get() / settings.shard.shards.get(),
         clock: clock.clone(),
         frames: Arc::new(Frames),
-        journal: journal.clone(),
-        reader: reader.clone(),
+        journal: ways.journal.clone(),
+        reader: ways.reader.clone(),
+        bus: ways.bus.clone(),
         metrics: Arc::clone(&metrics),
     };
     let addr = ShardActor::spawn(&arbiter.handle(), parts);

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::LazyLock,
     thread::sleep,
     time::Duration,
 };
@@ -22,6 +23,18 @@ const NOT_RUN: [(&str, &str, &str); 2] = [
     ("README.md", "make run", "serves until somebody stops it; `make test` runs this very test"),
     ("CONTRIBUTING.md", "make test", "runs this very test"),
 ];
+
+/// A Redis that all servers of these tests share. It ends with this process.
+static REDIS: LazyLock<String> = LazyLock::new(|| {
+    let folder = env::temp_dir().join(format!("rejoin-docs-{}", std::process::id()));
+    let services = Command::new("scripts/services")
+        .args(["up", "redis"])
+        .envs([("SERVICES_FOLDER", folder.as_os_str()), ("SERVICES_FOR", std::process::id().to_string().as_ref())])
+        .output()
+        .unwrap();
+    let urls = String::from_utf8(services.stdout).unwrap();
+    urls.lines().find_map(|line| line.strip_prefix("SESSION_REDIS_URL=")).expect("Redis runs").to_owned()
+});
 
 /// The languages a block may have. Only `sh` is run, only `json` is parsed.
 const LANGUAGES: [&str; 5] = ["sh", "json", "js", "sql", "text"];
@@ -88,6 +101,7 @@ impl Checkout {
         let [port, admin_port] = free.map(|listener| listener.local_addr().unwrap().port());
         let mut command = Command::new(REJOIN);
         command.arg("serve").env_clear().current_dir(folder.path()).stdout(Stdio::null());
+        command.env("SESSION_REDIS_URL", &*REDIS).env("SESSION_REDIS_READTHROUGH_ENABLED", "true");
         let server = command.envs([("PORT", port.to_string()), ("ADMIN_PORT", admin_port.to_string())]).spawn();
         let checkout = Self { folder, server: server.unwrap(), port, admin_port };
         let is_up = |port| (0..100).any(|_| TcpStream::connect(("127.0.0.1", port)).is_ok() || sleep_a_little());
@@ -104,7 +118,8 @@ impl Checkout {
         bash.args(["120", "bash", "-euc", &script])
             .env_clear()
             .env("PATH", path)
-            .env("HOME", env::var("HOME").unwrap());
+            .env("HOME", env::var("HOME").unwrap())
+            .env("SESSION_REDIS_URL", &*REDIS);
         bash.current_dir(self.folder.path()).output().unwrap()
     }
 

@@ -88,6 +88,12 @@ impl Game {
         self
     }
 
+    /// The game with another window on the same log: `tail` ends at its head.
+    #[must_use]
+    pub fn with_tail(self, tail: ReplayTail) -> Self {
+        Self { tail, ..self }
+    }
+
     /// Highest recorded sequence.
     #[must_use]
     pub fn head(&self) -> Sequence {

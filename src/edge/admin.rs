@@ -8,10 +8,12 @@ use serde_json::json;
 
 use super::{Answer, Code, Edge, body::Body, http::Answered, metrics::variation};
 use crate::{
+    domain::GameId,
     settings::{LogLevel, Percent},
-    shard::{Retention, messages::Notice},
+    shard::{BreakerView, Cache, ReadThrough, Retention, messages::Notice},
     wire::operation::{
-        BreakersBody, CleanedBody, FlagsBody, FlushBody, PutFlagsBody, RedisReadThrough, ShardBody, ShardsBody,
+        BreakerBody, BreakersBody, CleanedBody, FlagsBody, FlushBody, PutFlagsBody, RedisReadThrough, ShardBody,
+        ShardsBody,
     },
 };
 
@@ -43,16 +45,28 @@ pub async fn shards(edge: web::Data<Edge>) -> HttpResponse {
 /// `GET /admin/flags`
 pub async fn flags(edge: web::Data<Edge>) -> HttpResponse {
     let percent = edge.settings.redis.readthrough_percent.as_u8();
-    HttpResponse::Ok().json(FlagsBody { redis_read_through: RedisReadThrough { enabled: false, percent } })
+    let without_redis = ReadThrough { enabled: false, percent };
+    HttpResponse::Ok().json(flags_body(edge.shards.redis().map_or(without_redis, Cache::read_through)))
 }
 
-/// `PUT /admin/flags`: there is no Redis tier yet that could be switched.
-pub async fn put_flags(body: Body) -> Answered {
-    let PutFlagsBody { redis_read_through } = body.json()?;
-    if let Some(percent) = redis_read_through.percent {
+/// `PUT /admin/flags`
+pub async fn put_flags(edge: web::Data<Edge>, body: Body) -> Answered {
+    let PutFlagsBody { redis_read_through: asked } = body.json()?;
+    if let Some(percent) = asked.percent {
         Percent::try_from(percent).map_err(|error| Answer::invalid(format!("redisReadThrough.percent: {error}")))?;
     }
-    Err(Answer::new(Code::Conflict, "redisReadThrough: no Redis tier is configured"))
+    let redis = edge.shards.redis();
+    let redis = redis.ok_or_else(|| Answer::new(Code::Conflict, "redisReadThrough: no Redis tier is configured"))?;
+    let before = redis.read_through();
+    redis.set_read_through(ReadThrough {
+        enabled: asked.enabled.unwrap_or(before.enabled),
+        percent: asked.percent.unwrap_or(before.percent),
+    });
+    Ok(HttpResponse::Ok().json(flags_body(redis.read_through())))
+}
+
+fn flags_body(ReadThrough { enabled, percent }: ReadThrough) -> FlagsBody {
+    FlagsBody { redis_read_through: RedisReadThrough { enabled, percent } }
 }
 
 /// `GET /admin/config`
@@ -76,8 +90,14 @@ pub async fn put_log_level(edge: web::Data<Edge>, body: Body) -> Answered {
 
 /// `POST /admin/cache/flush`
 pub async fn flush(edge: web::Data<Edge>, body: Body) -> Answered {
-    // There is no Redis tier yet from which to drop anything.
-    let FlushBody { game_id, redis: _ } = body.json()?;
+    let FlushBody { game_id, redis } = body.json()?;
+    // Redis first: what is loaded meanwhile goes with memory.
+    if redis == Some(true) {
+        let forgotten = edge.shards.forget_in_redis(game_id.as_ref()).await;
+        forgotten.map_err(|error| Answer::new(Code::Unavailable, error))?;
+        let game_id = game_id.as_ref().map(GameId::as_str);
+        tracing::info!(context = "GameSessionRegistryRedis", gameId = game_id, "Flushed Redis");
+    }
     match game_id {
         Some(game_id) => edge.shards.tell(&game_id.clone(), Notice::Flush(Some(game_id))),
         None => edge.shards.tell_all(|| Notice::Flush(None)),
@@ -97,7 +117,17 @@ pub async fn clean_up(edge: web::Data<Edge>) -> Answered {
     Ok(HttpResponse::build(StatusCode::OK).json(body))
 }
 
-/// `GET /admin/breakers`: nothing is behind one yet.
-pub async fn breakers() -> HttpResponse {
-    HttpResponse::Ok().json(BreakersBody { breakers: [] })
+/// `GET /admin/breakers`
+pub async fn breakers(edge: web::Data<Edge>) -> HttpResponse {
+    let body = |breaker: BreakerView| BreakerBody {
+        dependency: breaker.dependency.as_str(),
+        state: breaker.state.as_str(),
+        recent_calls: breaker.recent_calls,
+        recent_failures: breaker.recent_failures,
+        calls: breaker.calls,
+        failures: breaker.failures,
+        refused: breaker.refused,
+        opened: breaker.opened,
+    };
+    HttpResponse::Ok().json(BreakersBody { breakers: edge.shards.breakers().into_iter().map(body).collect() })
 }

@@ -11,6 +11,7 @@ mod http;
 mod limits;
 pub mod metrics;
 mod pages;
+mod redis_health;
 mod request_id;
 mod routes;
 mod state;

@@ -16,7 +16,7 @@ use super::{
     body::Room,
     health,
     http::{Answered, events, games, sessions},
-    limits, pages, ws,
+    limits, pages, redis_health, ws,
 };
 
 /// Where an app listens.
@@ -62,7 +62,7 @@ fn health(cfg: &mut ServiceConfig) {
     cfg.service(resource("/healthz", [(Method::GET, web::to(health::healthz))]))
         .service(resource("/readyz", [(Method::GET, web::to(health::readyz))]))
         .service(resource("/metrics", [(Method::GET, web::to(health::metrics))]))
-        .service(resource("/api/health/redis", [(Method::GET, web::to(health::redis))]));
+        .service(resource("/api/health/redis", [(Method::GET, web::to(redis_health::redis))]));
 }
 
 /// Game clients. Their sockets are counted by themselves, not by `limits::bounded`.

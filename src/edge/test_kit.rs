@@ -20,11 +20,11 @@ use crate::{
     domain::Timestamp,
     settings::{FirstStart, Layers, LogFormat, LogLevel, LoggingSettings, Settings},
     shard::{
-        Journal, Reader, Shards,
+        Bus, Journal, Reader, Shards,
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
     store::{
-        Durable, Store, StoreMetrics,
+        Durable, RegistryMetrics, Store,
         faulty::{Faults, FaultyStore},
     },
     telemetry::{self, LogLevelHandle},
@@ -63,18 +63,28 @@ impl Kit {
         let clock = Clock::held_at(Timestamp::from_millis(1_700_000_000_000));
         let mut registry = Registry::default();
         let backpressure = Backpressure::register(&mut registry);
-        let families = ShardFamilies::register(&mut registry, backpressure.clone());
+        let families = ShardFamilies::register(
+            &mut registry,
+            backpressure.clone(),
+            RegistryMetrics::register(&mut Registry::default()),
+        );
 
         let (faulty, faults) = FaultyStore::temporary();
-        let store = Store::new(Durable::Faulty(faulty), Duration::from_secs(5), StoreMetrics::register(&mut registry));
+        let store = Store::of_one_tier(
+            Durable::Faulty(faulty),
+            Duration::from_secs(5),
+            app::breaker_limits(&settings),
+            &mut registry,
+        );
         let (journal, run) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
         drop(tokio::spawn(run));
         let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), &Handle::current());
+        let ways = app::Ways { journal, reader, bus: Bus::of_a_lone_node() };
 
         let mut arbiters = Vec::new();
         let handles = (0..settings.shard.shards.get()).map(|index| {
             let arbiter = Arbiter::new();
-            let handle = app::shard(index, &arbiter, &settings, &clock, &journal, &reader, &families);
+            let handle = app::shard(index, &arbiter, &settings, &clock, &ways, &families);
             arbiters.push(arbiter);
             handle
         });

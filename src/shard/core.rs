@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
-    FrameWriter, Journal, Reader, ShardError,
+    Bus, FrameWriter, Journal, Reader, ShardError,
     journal::Written,
     marking::{Marked, Marking},
     messages::{Command, Deed, Notice, ShardStats},
@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     domain::{Farewell, Game, GameId, UserId},
     shard::ConnectionId,
-    store::{EventPage, SeatMark, StoreError},
+    store::{CacheTier, EventPage, Loaded, SeatMark, StoreError},
 };
 
 /// The house rules that a shard plays by.
@@ -40,7 +40,7 @@ pub struct Rules {
 
 /// What comes back to a shard from the journal and the reader.
 pub enum Completion {
-    Loaded { game_id: GameId, game: Result<Option<Game>, StoreError> },
+    Loaded { game_id: GameId, loaded: Result<Option<Loaded>, StoreError> },
     Written { game_id: GameId, written: Written },
     Marked { marked: Marked, written: Written },
     Paged { game_id: GameId, connection: ConnectionId, page: Result<Option<EventPage>, StoreError> },
@@ -68,6 +68,7 @@ pub struct Core {
     pub(super) frames: Arc<dyn FrameWriter>,
     pub(super) journal: Journal,
     pub(super) reader: Reader,
+    pub(super) bus: Bus,
     pub(super) postbox: Postbox,
     pub(super) residents: Residents<GameId, Game>,
     pub(super) rooms: HashMap<GameId, Room>,
@@ -86,6 +87,7 @@ pub struct Parts {
     pub frames: Arc<dyn FrameWriter>,
     pub journal: Journal,
     pub reader: Reader,
+    pub bus: Bus,
     pub metrics: Arc<ShardMetrics>,
 }
 
@@ -93,7 +95,7 @@ impl Core {
     /// Starts with nothing in memory.
     #[must_use]
     pub fn new(parts: Parts, postbox: Postbox) -> Self {
-        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, metrics } = parts;
+        let Parts { index, rules, budget_bytes, clock, frames, journal, reader, bus, metrics } = parts;
         let marking = Marking::new(clock.now());
         Self {
             index,
@@ -102,6 +104,7 @@ impl Core {
             frames,
             journal,
             reader,
+            bus,
             postbox,
             residents: Residents::new(budget_bytes),
             rooms: HashMap::new(),
@@ -117,7 +120,11 @@ impl Core {
         if deed.is_abandoned() {
             return;
         }
-        if self.residents.get_mut(&game_id).is_some() {
+        let is_resident = self.residents.get_mut(&game_id).is_some();
+        if let Some(operation) = deed.looks_for() {
+            self.metrics.registry.looked_for(operation, CacheTier::Memory, is_resident);
+        }
+        if is_resident {
             self.metrics.hits.inc();
             tracing::debug!(context = "ShardActor", gameId = %game_id, "Cache HIT");
             self.perform(&game_id, deed);
@@ -142,6 +149,10 @@ impl Core {
                 let games: Vec<GameId> = self.residents.keys().cloned().collect();
                 games.iter().for_each(|game_id| self.flush(game_id));
             }
+            Notice::Elsewhere(change) => self.changed_elsewhere(change),
+            Notice::Stands(stands) => stands.into_iter().for_each(|(game_id, stand)| self.compare(&game_id, stand)),
+            // Whoever asked may be gone.
+            Notice::Live(reply) => drop(reply.send(self.live_games())),
             Notice::Drain => self.submit_marks(),
             // Whoever asked may be gone.
             Notice::Stats(reply) => drop(reply.send(self.stats())),
@@ -151,7 +162,7 @@ impl Core {
     /// Goes on with what waited for the journal or the reader.
     pub fn complete(&mut self, completion: Completion) {
         match completion {
-            Completion::Loaded { game_id, game } => self.loaded(&game_id, game),
+            Completion::Loaded { game_id, loaded } => self.loaded(&game_id, loaded),
             Completion::Written { game_id, written } => self.written(&game_id, written),
             Completion::Marked { marked, written } => self.marked(marked, &written),
             Completion::Paged { game_id, connection, page } => self.paged(&game_id, connection, page),

@@ -88,7 +88,7 @@ impl Core {
         let now = self.clock.now();
         match (turn, made) {
             (Turn::Create { reply, .. }, Made::Game(game)) => {
-                self.take_in(*game);
+                self.take_in(*game, Source::Memory);
                 if let (Some(reply), Some(game)) = (reply, self.describe(game_id, Source::Memory)) {
                     let _ = reply.send(Ok(Configured { created: true, game }));
                 }
@@ -258,8 +258,9 @@ impl Core {
         if let Some(game) = self.residents.get_mut(&game_id)
             && let Some(seat) = game.seat_mut(&user_id)
             && seat.session_id == session_id
+            && seat.revoked_at.is_none()
         {
-            seat.revoked_at.get_or_insert(now);
+            seat.revoked_at = Some(now);
             game.seats_version += 1;
             self.prune(&game_id, now);
         }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{GameId, SessionId, Timestamp},
-    store::{Cleaned, Retention, Revocation, Store, StoreError},
+    store::{BreakerView, Cache, CacheTotals, Cleaned, Retention, Revocation, Stand, Store, StoreError},
 };
 
 /// One shard, as its callers have it.
@@ -122,10 +122,14 @@ impl Shards {
     }
 
     fn of(&self, game_id: &GameId) -> &ShardHandle {
+        &self.shards[self.index_of(game_id)]
+    }
+
+    fn index_of(&self, game_id: &GameId) -> usize {
         let mut hasher = DefaultHasher::new();
         game_id.hash(&mut hasher);
         let index = hasher.finish() % self.shards.len() as u64;
-        &self.shards[usize::try_from(index).expect("there are fewer shards than that")]
+        usize::try_from(index).expect("there are fewer shards than that")
     }
 
     /// Offers a command to the shard of its game.
@@ -159,12 +163,31 @@ impl Shards {
 
     /// How each shard does; `None` for one that does not answer in time.
     pub async fn stats(&self, within: Duration) -> Vec<Option<ShardStats>> {
+        self.ask_each(Notice::Stats, within).await
+    }
+
+    /// The games that have connections, as far as the shards say so in time.
+    pub async fn live_games(&self, within: Duration) -> Vec<GameId> {
+        self.ask_each(Notice::Live, within).await.into_iter().flatten().flatten().collect()
+    }
+
+    async fn ask_each<T>(&self, notice: impl Fn(oneshot::Sender<T>) -> Notice, within: Duration) -> Vec<Option<T>> {
         let asked = self.shards.iter().map(|shard| {
             let (reply, answer) = oneshot::channel();
-            shard.tell(Notice::Stats(reply));
+            shard.tell(notice(reply));
             async { tokio::time::timeout(within, answer).await.ok()?.ok() }
         });
         futures_util::future::join_all(asked).await
+    }
+
+    /// Tells each shard where games of it stand in the durable store.
+    pub fn tell_stands(&self, stands: impl IntoIterator<Item = (GameId, Option<Stand>)>) {
+        let mut of_shards: Vec<Vec<_>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for (game_id, stand) in stands {
+            of_shards[self.index_of(&game_id)].push((game_id, stand));
+        }
+        let told = self.shards.iter().zip(of_shards).filter(|(_, stands)| !stands.is_empty());
+        told.for_each(|(shard, stands)| shard.tell(Notice::Stands(stands)));
     }
 
     /// Finds the game of a session.
@@ -211,6 +234,32 @@ impl Shards {
     pub async fn check_store(&self) -> Result<(), StoreError> {
         self.store.check().await
     }
+
+    /// The Redis tier, where there is one.
+    #[must_use]
+    pub fn redis(&self) -> Option<&Cache> {
+        self.store.cache()
+    }
+
+    /// Removes a game, or all of them, from Redis.
+    ///
+    /// # Errors
+    /// `Unavailable`: some of it may be left.
+    pub async fn forget_in_redis(&self, game_id: Option<&GameId>) -> Result<(), StoreError> {
+        self.store.forget_cached(game_id).await
+    }
+
+    /// How each circuit breaker stands.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerView> {
+        self.store.breakers()
+    }
+
+    /// What became of lookups of seats and replays.
+    #[must_use]
+    pub fn lookups(&self) -> CacheTotals {
+        self.store.totals()
+    }
 }
 
 #[cfg(test)]
@@ -226,13 +275,13 @@ mod tests {
         clock::Clock,
         domain::{Claims, Event, Farewell, Role, UserId},
         shard::{
-            ConnectionId, Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
+            Bus, ConnectionId, Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
             core::{Parts, Rules},
             messages::{Claim, GameView, Join, Source},
             metrics::{Backpressure, JournalMetrics, ShardFamilies},
         },
         store::{
-            Durable, StoreMetrics,
+            BreakerLimits, Durable, RegistryMetrics,
             faulty::{Fault, Faults, FaultyStore, Whose},
         },
     };
@@ -279,12 +328,13 @@ mod tests {
     fn two_shards() -> (Shards, Faults) {
         let mut registry = Registry::default();
         let (faulty, faults) = FaultyStore::temporary();
-        let store = Store::new(Durable::Faulty(faulty), SOON, StoreMetrics::register(&mut registry));
+        let store = Store::of_one_tier(Durable::Faulty(faulty), SOON, BreakerLimits::default(), &mut registry);
         let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
         drop(tokio::spawn(writing));
         let reader = Reader::start(store.clone(), 50, &Handle::current());
         let backpressure = Backpressure::register(&mut registry);
-        let families = ShardFamilies::register(&mut registry, backpressure);
+        let families =
+            ShardFamilies::register(&mut registry, backpressure, RegistryMetrics::register(&mut Registry::default()));
         let rules = Rules {
             retention: 50,
             token_ttl: Duration::from_secs(60),
@@ -303,6 +353,7 @@ mod tests {
                 frames: Arc::new(NoFrames),
                 journal: journal.clone(),
                 reader: reader.clone(),
+                bus: Bus::of_a_lone_node(),
                 metrics: Arc::clone(&metrics),
             };
             ShardHandle::new(ShardActor::spawn(&Arbiter::new().handle(), parts), CAPACITY, metrics)

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use super::{
     ConnectionId, Delivery, ShardError, Slow,
     core::{Completion, Core},
-    messages::{Claim, Deed, Join, PlayerView, Welcome, WelcomeSession},
+    messages::{Claim, Deed, Join, PlayerView, Source, Welcome, WelcomeSession},
     reader::PageRequest,
     refusing::farewell,
     room::{Member, Sitter, Turn},
 };
 use crate::{
-    domain::{Event, EventRef, Farewell, Game, GameId, Generation, Role, Sequence, Timestamp, UserId},
-    store::{EventPage, PageLimit, SeatMark, StoreError},
+    domain::{Event, EventRef, Farewell, Game, GameId, Generation, Position, Role, Sequence, Timestamp, UserId},
+    store::{CacheOperation, CacheTier, Change, EventPage, PageLimit, SeatMark, StoreError},
 };
 
 /// One page. A slow reader holds no more than that and its queue.
@@ -28,6 +28,15 @@ impl Core {
         }
         let now = self.clock.now();
         let Some(game) = self.residents.peek(game_id) else { return };
+        // The client has seen more than this node: it was played at another one.
+        let is_ahead = |said: Position| said.epoch == Some(game.epoch) && said.after > game.head();
+        if join.source == Source::Memory && self.bus.has_neighbours() && join.said.is_some_and(is_ahead) {
+            if self.rooms.get(game_id).is_some_and(|room| room.in_flight.is_some()) {
+                return join.outlet.close(Farewell::TryAgainLater);
+            }
+            self.reload(game_id);
+            return self.park(game_id, Deed::Join(join));
+        }
         match self.identify(game, &join, now) {
             Err(why) => join.outlet.close(why),
             Ok((user_id, Role::Spectator)) => self.admit(game_id, *join, &user_id, Role::Spectator, false),
@@ -111,6 +120,8 @@ impl Core {
         }
 
         let start = game.catch_up(kept, join.said);
+        let in_memory = join.source == Source::Memory && game.tail().after(start.from).is_some();
+        self.metrics.registry.looked_for(CacheOperation::ReplayFetch, CacheTier::Memory, in_memory);
         let (events, more) = first_page(game, start.from);
         let room = self.rooms.entry(game_id.clone()).or_default();
         let member = Member {
@@ -118,6 +129,7 @@ impl Core {
             role,
             outlet: Arc::clone(&join.outlet),
             session: session.map(|session| (session.session_id, session.generation)),
+            epoch: game.epoch,
             delivered: events.last().map_or(start.from, |event| event.sequence),
             live: !more,
         };
@@ -142,7 +154,8 @@ impl Core {
         if let Some(summary) = &welcome.summary {
             self.metrics.summary_given(&summary.state);
         }
-        if role == Role::Player {
+        if let Some(WelcomeSession { session_id, generation, .. }) = session {
+            self.bus.tell(Change::TakenOver { game_id: game_id.clone(), session_id, generation });
             self.mark_seat(game_id, user_id);
         }
         self.deliver(game_id, join.connection, Delivery::Welcome(Box::new(welcome)));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{Acknowledged, GameId, Rejection, Role, Sequence, SessionId, Timestamp, UserId},
-    store::{Floor, SeatMark, StoreError, Write},
+    store::{CacheOperation, CacheTier, Floor, SeatMark, StoreError, Write},
 };
 
 /// How long an acknowledgement may wait for others before it is written. The contract allows a second.
@@ -123,6 +123,7 @@ impl Core {
             return;
         }
         game.prune(due);
+        self.metrics.registry.hit(CacheOperation::ReplayPrune, CacheTier::Memory, 1);
         let marks = &mut self.rooms.entry(game_id.clone()).or_default().marks;
         marks.floor = true;
         marks.pruned_since.get_or_insert(now);
@@ -157,8 +158,11 @@ impl Core {
                 continue;
             }
             let users: Vec<UserId> = std::mem::take(&mut room.marks.seats).into_iter().collect();
-            let seats: Vec<SeatMark> =
-                users.iter().filter_map(|user_id| game.seat(user_id)).map(SeatMark::of).collect();
+            let seats: Vec<SeatMark> = users
+                .iter()
+                .filter_map(|user_id| game.seat(user_id))
+                .map(|seat| SeatMark::of(&game_id, seat))
+                .collect();
             let floor = std::mem::take(&mut room.marks.floor);
             if floor {
                 let (epoch, seats_version) = (game.epoch, game.seats_version);

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::{
     Busy, ShardError,
     core::{Completion, Core},
-    messages::{Deed, GameSpec, Source},
+    messages::{Acknowledger, Claim, Deed, GameSpec, Source},
     reader::LoadRequest,
     residents::{Resident, Use},
     room::{Carried, Loading, Marks, Turn},
 };
 use crate::{
-    domain::{Farewell, Game, GameId, Role, Timestamp},
-    store::StoreError,
+    domain::{Farewell, Game, GameId, Role, Timestamp, UserId},
+    store::{CacheOperation, CacheTier, Loaded, StoreError, redis::Wanted},
 };
 
 /// What waits for a load or for its turn, all games of a shard together.
@@ -37,7 +37,6 @@ impl Core {
             return self.refuse_deed(game_id, deed, ShardError::Busy(Busy::Mailbox));
         }
         self.waiting += 1;
-        let deed = deed.that_was_loaded();
         self.rooms.entry(game_id.clone()).or_default().parked.push_back(deed);
         self.load(game_id);
     }
@@ -50,9 +49,10 @@ impl Core {
             return;
         }
         let (postbox, loaded_id) = (Arc::clone(&self.postbox), game_id.clone());
-        let then = Box::new(move |game| postbox(Completion::Loaded { game_id: loaded_id, game }));
+        let then = Box::new(move |loaded| postbox(Completion::Loaded { game_id: loaded_id, loaded }));
         room.loading = Some(Loading::Once);
-        self.reader.load(LoadRequest { game_id: game_id.clone(), then });
+        let user_id = room.parked.front().and_then(Deed::user_id).cloned();
+        self.reader.load(LoadRequest { wanted: Wanted { game_id: game_id.clone(), user_id }, then });
     }
 
     /// Drops what is in memory and has the game loaded afresh: the store knows more.
@@ -67,13 +67,19 @@ impl Core {
         }
     }
 
-    pub(super) fn loaded(&mut self, game_id: &GameId, game: Result<Option<Game>, StoreError>) {
+    pub(super) fn loaded(&mut self, game_id: &GameId, loaded: Result<Option<Loaded>, StoreError>) {
         let Some(room) = self.rooms.get_mut(game_id) else { return };
         if room.loading.take() == Some(Loading::Again) {
             return self.load(game_id);
         }
-        match game {
-            Ok(Some(game)) => self.take_in(game),
+        match loaded {
+            Ok(Some(Loaded { game, origin, ahead })) => {
+                if let Some(user_id) = ahead {
+                    self.mark_seat(game_id, &user_id);
+                }
+                self.metrics.registry.hit(CacheOperation::ReplayHydrate, CacheTier::Memory, 1);
+                self.take_in(game, origin.into());
+            }
             Ok(None) => self.not_found(game_id),
             Err(error) => self.refuse_all(game_id, error.into()),
         }
@@ -81,7 +87,7 @@ impl Core {
     }
 
     /// Takes a game into memory and goes on with what waited for it.
-    pub(super) fn take_in(&mut self, mut game: Game) {
+    pub(super) fn take_in(&mut self, mut game: Game, source: Source) {
         let now = self.clock.now();
         let game_id = game.id.clone();
         let room = self.rooms.entry(game_id.clone()).or_default();
@@ -109,6 +115,7 @@ impl Core {
             return self.refuse_all(&game_id, ShardError::Busy(Busy::Memory));
         }
         self.metrics.sets.inc();
+        self.dismiss_displaced(&game_id);
         self.hand_over_missed(&game_id);
         self.prune(&game_id, now);
         while self.residents.peek(&game_id).is_some()
@@ -116,7 +123,7 @@ impl Core {
         {
             self.waiting -= 1;
             if !deed.is_abandoned() {
-                self.perform(&game_id, deed);
+                self.perform(&game_id, deed.that_was_loaded(source));
             }
         }
         self.take_turns(&game_id);
@@ -219,14 +226,60 @@ impl Core {
 
 impl Deed {
     /// The deed, of a game that was not in memory.
-    fn that_was_loaded(self) -> Self {
+    fn that_was_loaded(self, source: Source) -> Self {
         match self {
             Deed::Join(mut join) => {
-                join.source = Source::Store;
+                join.source = source;
                 Deed::Join(join)
             }
-            Deed::Describe { reply, .. } => Deed::Describe { source: Source::Store, reply },
+            Deed::Describe { reply, .. } => Deed::Describe { source, reply },
             other => other,
+        }
+    }
+
+    /// The user it is about, where it is about one.
+    fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Deed::Join(join) => match &join.claim {
+                Claim::Resume(token) => Some(&token.user_id),
+                Claim::Access(claims) => Some(&claims.user_id),
+            },
+            Deed::TakeSeat { user_id, .. } | Deed::Acknowledge { by: Acknowledger::Backend { user_id, .. }, .. } => {
+                Some(user_id)
+            }
+            Deed::Validate { token, .. } => Some(&token.user_id),
+            Deed::Record(_)
+            | Deed::Acknowledge { by: Acknowledger::Connection(_), .. }
+            | Deed::CatchUp { .. }
+            | Deed::ReadEvents { .. }
+            | Deed::Describe { .. }
+            | Deed::Configure { .. }
+            | Deed::PutSummary { .. }
+            | Deed::Delete(_)
+            | Deed::ReadSession { .. }
+            | Deed::Heartbeat { .. } => None,
+        }
+    }
+
+    /// How it looks for a seat, where it does.
+    pub(super) fn looks_for(&self) -> Option<CacheOperation> {
+        match self {
+            Deed::Join(join) => match &join.claim {
+                Claim::Resume(_) => Some(CacheOperation::SessionById),
+                Claim::Access(_) => Some(CacheOperation::SessionByGameUser),
+            },
+            Deed::TakeSeat { .. } => Some(CacheOperation::SessionByGameUser),
+            Deed::Validate { .. } | Deed::ReadSession { .. } | Deed::Heartbeat { .. } => {
+                Some(CacheOperation::SessionById)
+            }
+            Deed::Record(_)
+            | Deed::Acknowledge { .. }
+            | Deed::CatchUp { .. }
+            | Deed::ReadEvents { .. }
+            | Deed::Describe { .. }
+            | Deed::Configure { .. }
+            | Deed::PutSummary { .. }
+            | Deed::Delete(_) => None,
         }
     }
 }

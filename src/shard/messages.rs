@@ -10,7 +10,7 @@ use crate::{
         Claims, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat, Sequence,
         SessionId, Summary, Timestamp, UserId,
     },
-    store::Revoked,
+    store::{Change, Origin, Revoked, Stand},
 };
 
 /// Where an answer goes. Dropped unsent only when the shard failed.
@@ -91,6 +91,12 @@ pub enum Notice {
     Revoked(Revoked),
     /// A game was removed from the store.
     Removed(GameId),
+    /// Another node has told of a change.
+    Elsewhere(Change),
+    /// Where games stand in the durable store, to be held against memory.
+    Stands(Vec<(GameId, Option<Stand>)>),
+    /// Which games have connections.
+    Live(oneshot::Sender<Vec<GameId>>),
     /// Drop memory: of one game, or of all.
     Flush(Option<GameId>),
     /// Write at once what would have waited for others: the node is going.
@@ -185,7 +191,17 @@ pub struct WelcomeSession {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Memory,
+    Redis,
     Store,
+}
+
+impl From<Origin> for Source {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Redis => Self::Redis,
+            Origin::Durable => Self::Store,
+        }
+    }
 }
 
 /// What a game's backend may set; `None` leaves it as it is.

@@ -11,6 +11,7 @@ use prometheus_client::{
 use super::{Busy, residents::Residents};
 use crate::{
     domain::{Event, Game, GameId, Payload, Seat},
+    store::{CacheOperation, CacheTier, RegistryMetrics},
     telemetry::buckets,
 };
 
@@ -68,6 +69,7 @@ pub struct ShardFamilies {
     payload: Family<PayloadLabel, Counter>,
     imbalance: Gauge<f64, AtomicU64>,
     backpressure: Backpressure,
+    registry: RegistryMetrics,
     slow_consumers: Counter,
     event_seconds: Histogram,
     prune_lag: Histogram,
@@ -77,7 +79,7 @@ pub struct ShardFamilies {
 impl ShardFamilies {
     /// Registers the metrics of shards.
     #[must_use]
-    pub fn register(registry: &mut Registry, backpressure: Backpressure) -> Self {
+    pub fn register(registry: &mut Registry, backpressure: Backpressure, found: RegistryMetrics) -> Self {
         let mut counter = |name: &str, help: &str| {
             let family = Family::<ShardLabel, Counter>::default();
             registry.register(name, help, family.clone());
@@ -151,6 +153,7 @@ impl ShardFamilies {
             payload,
             imbalance,
             backpressure,
+            registry: found,
             slow_consumers,
             event_seconds,
             prune_lag,
@@ -192,6 +195,7 @@ impl ShardFamilies {
             mailbox_full: self.backpressure.reason("mailbox_full"),
             journal_full: self.backpressure.reason("journal_full"),
             slow_consumer: self.backpressure.reason("slow_consumer"),
+            registry: self.registry.clone(),
             slow_consumers: self.slow_consumers.clone(),
             event_seconds: self.event_seconds.clone(),
             prune_lag: self.prune_lag.clone(),
@@ -222,6 +226,8 @@ pub struct ShardMetrics {
     mailbox_full: Counter,
     journal_full: Counter,
     slow_consumer: Counter,
+    /// Hits and misses of memory, as of the tier before all others.
+    pub registry: RegistryMetrics,
     slow_consumers: Counter,
     pub event_seconds: Histogram,
     pub prune_lag: Histogram,
@@ -246,6 +252,7 @@ impl ShardMetrics {
     /// Counts events taken in.
     pub fn recorded(&self, events: &[Arc<Event>]) {
         self.replay_set.inc_by(bytes(events));
+        self.registry.hit(CacheOperation::ReplayAppend, CacheTier::Memory, events.len() as u64);
     }
 
     /// Counts events handed out again.
@@ -266,6 +273,7 @@ impl ShardMetrics {
     /// Counts a seat taken in.
     pub fn seat_kept(&self, seat: &Seat) {
         self.session_set.inc_by(seat.accounted_bytes() as u64);
+        self.registry.hit(CacheOperation::SessionSnapshot, CacheTier::Memory, 1);
     }
 
     /// Counts a seat handed out.

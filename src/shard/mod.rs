@@ -3,11 +3,13 @@
 //! A command enters by [`Shards`], crosses the bounded mailbox of its game's shard ([`actor`]) and is done in one turn
 //! of [`core`]: `joining`, `recording`, `marking` and `governing` are its topics, `memory` is a game's way in and out,
 //! [`residents`] and `room` are what is kept. What has to be written goes through the [`journal`], what has to be read
-//! through the [`reader`].
+//! through the [`reader`]. What other nodes do comes in by the [`bus`], and `elsewhere` says what becomes of it.
 
 pub mod actor;
+pub mod bus;
 pub mod connection;
 pub mod core;
+mod elsewhere;
 mod error;
 mod governing;
 mod handle;
@@ -26,6 +28,7 @@ mod refusing;
 pub mod residents;
 mod room;
 
+pub use bus::Bus;
 pub use connection::{ConnectionId, Delivery, Frame, FrameKind, FrameWriter, Outlet, Slow};
 pub use error::{Busy, ShardError};
 pub use handle::{ShardHandle, Shards};
@@ -33,4 +36,7 @@ pub use journal::Journal;
 pub use reader::Reader;
 
 // Plain types that callers of the shards need, so that no other layer names the store.
-pub use crate::store::{Cleaned, Retention, Revocation, StoreError};
+pub use crate::store::{
+    BreakerView, Cache, CacheTotals, Cleaned, ReadThrough, Retention, Revocation, StoreError,
+    redis::{PoolStatus, RedisReport},
+};

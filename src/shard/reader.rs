@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    domain::{Game, GameId, Sequence},
-    store::{EventPage, PageLimit, Store, StoreError},
+    domain::{GameId, Sequence},
+    store::{EventPage, Loaded, PageLimit, Store, StoreError, redis::Wanted},
 };
 
 /// Cold games that may wait before loads are refused.
@@ -24,8 +24,8 @@ const PAGE_QUEUE: usize = 65_536;
 
 /// A cold game to be loaded.
 pub struct LoadRequest {
-    pub game_id: GameId,
-    pub then: Box<dyn FnOnce(Result<Option<Game>, StoreError>) + Send>,
+    pub wanted: Wanted,
+    pub then: Box<dyn FnOnce(Result<Option<Loaded>, StoreError>) + Send>,
 }
 
 /// Events to be read that are no longer in memory.
@@ -91,8 +91,8 @@ async fn load(store: Store, mut requests: mpsc::Receiver<LoadRequest>, tail: usi
         }
         let (store, batch) = (store.clone(), std::mem::take(&mut batch));
         tokio::spawn(async move {
-            let games = batch.iter().map(|request| request.game_id.clone()).collect();
-            match store.load(games, tail).await {
+            let wanted = batch.iter().map(|request| request.wanted.clone()).collect();
+            match store.load(wanted, tail).await {
                 Ok(games) => batch.into_iter().zip(games).for_each(|(request, game)| (request.then)(Ok(game))),
                 Err(error) => batch.into_iter().for_each(|request| (request.then)(Err(error.clone()))),
             }

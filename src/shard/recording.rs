@@ -170,6 +170,11 @@ impl Core {
                 self.reload(game_id);
             }
         }
+        if let Some(room) = self.rooms.get_mut(game_id)
+            && std::mem::take(&mut room.is_outdated)
+        {
+            self.reload(game_id);
+        }
         self.take_turns(game_id);
         self.settle(game_id);
     }

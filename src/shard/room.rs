@@ -25,6 +25,8 @@ pub struct Room {
     /// What waits to be written, in order.
     pub turns: VecDeque<Turn>,
     pub in_flight: Option<Flight>,
+    /// Another node has changed the game meanwhile: load it afresh once the flight is over.
+    pub is_outdated: bool,
     /// How often in a row the store knew better than memory.
     pub stale: u32,
     pub carried: Option<Carried>,
@@ -55,6 +57,8 @@ pub struct Member {
     pub outlet: Arc<dyn Outlet>,
     /// The session and the generation of the token that this connection was given.
     pub session: Option<(SessionId, Generation)>,
+    /// The life of the game that it came to.
+    pub epoch: Epoch,
     /// The last event handed over.
     pub delivered: Sequence,
     /// Whether events are handed over as they happen, or by page.

@@ -39,6 +39,14 @@ pub struct Revoked {
     pub session_id: SessionId,
 }
 
+/// Where a game stands, for whoever has it in memory to compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    pub epoch: Epoch,
+    pub head: Sequence,
+    pub seats_version: u64,
+}
+
 /// How long what nobody needs is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -95,6 +103,18 @@ pub trait DurableStore: Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`.
     fn game_of_session(&self, session: SessionId) -> impl Future<Output = Result<Option<GameId>, StoreError>> + Send;
+
+    /// Says where games stand, in the order asked for; `None` where there is no such game.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn stands(&self, games: Vec<GameId>) -> impl Future<Output = Result<Vec<Option<Stand>>, StoreError>> + Send;
+
+    /// Lists the sessions that were revoked at or after a time.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn revoked_since(&self, at: Timestamp) -> impl Future<Output = Result<Vec<Revoked>, StoreError>> + Send;
 
     /// Revokes sessions, in one statement, and returns those that were not revoked before.
     ///

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
+    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
     sqlite::{OpenOptions, SqliteStore},
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -194,6 +194,14 @@ impl DurableStore for FaultyStore {
 
     async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
         self.call(Call::Read, &[], self.inner.game_of_session(session)).await
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        self.call(Call::Read, &games, self.inner.stands(games.clone())).await
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        self.call(Call::Read, &[], self.inner.revoked_since(at)).await
     }
 
     async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {

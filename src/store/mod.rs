@@ -3,10 +3,16 @@
 //! [`Store`] is what the other layers name. Behind it, [`Durable`] is the source of truth; every tier of that kind
 //! passes the one suite in `conformance`.
 
+mod breaker;
+mod cache;
+mod change;
 mod durable;
 mod error;
 mod metrics;
+mod pool;
 pub mod postgres;
+pub mod redis;
+mod registry_metrics;
 mod sql;
 pub mod sqlite;
 mod tier;
@@ -17,10 +23,16 @@ mod write;
 mod conformance;
 #[cfg(test)]
 pub mod faulty;
+#[cfg(test)]
+mod services;
 
-pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked};
+pub use breaker::{Breaker, BreakerLimits, BreakerMetrics, BreakerOpen, BreakerState, BreakerView, Dependency, Permit};
+pub use cache::{Cache, ReadThrough};
+pub use change::Change;
+pub use durable::{Cleaned, DurableStore, EventPage, PageLimit, Retention, Revocation, Revoked, Stand};
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
+pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};
 pub use tier::Durable;
-pub use tiered::Store;
+pub use tiered::{Loaded, Origin, Store, Tiers};
 pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};

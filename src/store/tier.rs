@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::faulty::FaultyStore;
 use super::{
-    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
+    Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
     postgres::PostgresStore, sqlite::SqliteStore,
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
@@ -30,6 +30,19 @@ macro_rules! each {
     };
 }
 
+impl Durable {
+    /// Whether other nodes may write to it too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
+            #[cfg(test)]
+            Self::Faulty(_) => false,
+        }
+    }
+}
+
 impl DurableStore for Durable {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         each!(self, store => store.commit(batch).await)
@@ -50,6 +63,14 @@ impl DurableStore for Durable {
 
     async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
         each!(self, store => store.game_of_session(session).await)
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        each!(self, store => store.stands(games).await)
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        each!(self, store => store.revoked_since(at).await)
     }
 
     async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {

@@ -1,29 +1,56 @@
 //! The store as the other layers know it.
 //!
-//! Owns the deadline of every call and what is measured of it; what is done is the tiers'.
+//! Owns the deadline of every call, the breaker before reads, the way a game is found through the tiers, and what is
+//! measured of all that; what is done is the tiers'.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use prometheus_client::registry::Registry;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Cleaned, Durable, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError,
+    Breaker, BreakerLimits, BreakerMetrics, BreakerView, Cache, CacheTotals, Cleaned, Dependency, Durable,
+    DurableStore, EventPage, Outcome, PageLimit, RegistryMetrics, Retention, Revocation, Revoked, Stand, StoreError,
     StoreMetrics, Write,
     metrics::{Operation, Operations},
+    redis::Wanted,
 };
-use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp};
+use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp, UserId};
 
 /// What outlives memory. Cheap to clone; every clone is the same store.
 ///
 /// Every call ends within the deadline. What [`DurableStore`] says of a call holds here too; a future may be dropped at
 /// any time, which is as if its answer had been `Unknown`.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Tiers>);
 
-struct Inner {
-    durable: Durable,
-    deadline: Duration,
-    metrics: StoreMetrics,
+/// What a store is made of.
+pub struct Tiers {
+    pub durable: Durable,
+    /// The Redis tier, where there is one.
+    pub cache: Option<Cache>,
+    /// Before reads of the durable tier: what keeps failing is refused at once.
+    pub reads: Breaker,
+    /// How long a call may take.
+    pub deadline: Duration,
+    pub metrics: StoreMetrics,
+    pub registry: RegistryMetrics,
+}
+
+/// A game that was not in memory.
+#[derive(Debug)]
+pub struct Loaded {
+    pub game: Game,
+    pub origin: Origin,
+    /// Whose seat is further than the durable tier knows: to be written.
+    pub ahead: Option<UserId>,
+}
+
+/// Where a game's events came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Redis,
+    Durable,
 }
 
 /// What it means that a call did not end in time.
@@ -38,8 +65,21 @@ enum Late {
 impl Store {
     /// Puts the store together.
     #[must_use]
-    pub fn new(durable: Durable, deadline: Duration, metrics: StoreMetrics) -> Self {
-        Self(Arc::new(Inner { durable, deadline, metrics }))
+    pub fn new(tiers: Tiers) -> Self {
+        Self(Arc::new(tiers))
+    }
+
+    /// A durable tier with nothing before it, its metrics in `registry`.
+    #[must_use]
+    pub fn of_one_tier(durable: Durable, deadline: Duration, limits: BreakerLimits, registry: &mut Registry) -> Self {
+        Self::new(Tiers {
+            durable,
+            cache: None,
+            reads: Breaker::new(Dependency::Store, limits, &BreakerMetrics::register(registry)),
+            deadline,
+            metrics: StoreMetrics::register(registry),
+            registry: RegistryMetrics::register(registry),
+        })
     }
 
     /// Commits a batch: when this returns, all that was `Done` outlives a crash.
@@ -48,16 +88,68 @@ impl Store {
     /// `Unavailable`: nothing of the batch was written. `Unknown`: all of it was or will be, or nothing.
     pub async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let operations = Operations::of(&batch);
-        self.call(operations, Late::Unknown, self.0.durable.commit(batch)).await
+        let prepared = self.0.cache.as_ref().map(|cache| {
+            cache.before_commit(&batch);
+            (cache, cache.prepare(&batch))
+        });
+        let outcomes = self.call(operations, Late::Unknown, self.0.durable.commit(batch)).await?;
+        if let Some((cache, prepared)) = prepared {
+            cache.after_commit(prepared, &outcomes);
+        }
+        Ok(outcomes)
     }
 
     /// Loads games with their seats and at most `tail` newest events each, in the order asked for.
     ///
+    /// The durable tier says where a game stands and who sits there. Its events come from Redis where they are all
+    /// there, else from the durable tier, and Redis is given them again.
+    ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn load(&self, games: Vec<GameId>, tail: usize) -> Result<Vec<Option<Game>>, StoreError> {
-        let call = self.0.durable.load(games, tail);
-        self.call(Operations::just(Operation::LoadGame), Late::Unavailable, call).await
+    pub async fn load(&self, wanted: Vec<Wanted>, tail: usize) -> Result<Vec<Option<Loaded>>, StoreError> {
+        self.read(Operations::just(Operation::LoadGame), self.find(wanted, tail)).await
+    }
+
+    async fn find(&self, wanted: Vec<Wanted>, tail: usize) -> Result<Vec<Option<Loaded>>, StoreError> {
+        let mut sought = match &self.0.cache {
+            Some(cache) if cache.is_connected() => self.find_by(cache, &wanted, tail).await?,
+            Some(_) | None => wanted.iter().map(|_| Sought::Missing).collect(),
+        };
+        let missing: Vec<usize> = (0..wanted.len()).filter(|index| matches!(sought[*index], Sought::Missing)).collect();
+        self.0.registry.missed_everywhere(missing.len() as u64);
+        if !missing.is_empty() {
+            let games = missing.iter().map(|index| wanted[*index].game_id.clone()).collect();
+            for (index, game) in missing.into_iter().zip(self.0.durable.load(games, tail).await?) {
+                let Some(game) = game else {
+                    sought[index] = Sought::NoGame;
+                    continue;
+                };
+                if let Some(cache) = self.0.cache.as_ref().filter(|cache| cache.has(&game.id)) {
+                    cache.repair(&game);
+                }
+                sought[index] = Sought::Found(Loaded { game, origin: Origin::Durable, ahead: None });
+            }
+        }
+        Ok(sought.into_iter().map(Sought::into_found).collect())
+    }
+
+    /// Asks Redis and the durable tier side by side.
+    async fn find_by(&self, cache: &Cache, wanted: &[Wanted], tail: usize) -> Result<Vec<Sought>, StoreError> {
+        let asked: Vec<Wanted> = wanted.iter().filter(|wanted| cache.has(&wanted.game_id)).cloned().collect();
+        if asked.is_empty() {
+            return Ok(wanted.iter().map(|_| Sought::Missing).collect());
+        }
+        let games = asked.iter().map(|wanted| wanted.game_id.clone()).collect();
+        let (games, cached) = futures_util::future::join(self.0.durable.load(games, 0), cache.read(&asked)).await;
+        // Nothing, where Redis fails.
+        let mut cached = cached.into_iter();
+        let mut known = asked.into_iter().zip(games?).map(|(wanted, game)| match (game, cached.next()) {
+            (None, _) => Sought::NoGame,
+            (Some(_), None) => Sought::Missing,
+            (Some(game), Some(cached)) => cache.complete(game, cached, wanted.user_id.as_ref(), tail),
+        });
+        let each = |wanted: &Wanted| if cache.has(&wanted.game_id) { known.next() } else { None };
+        Ok(wanted.iter().map(each).map(|sought| sought.unwrap_or(Sought::Missing)).collect())
     }
 
     /// Reads the first events after a sequence, within a limit; `None` where there is no such game.
@@ -70,16 +162,43 @@ impl Store {
         after: Sequence,
         limit: PageLimit,
     ) -> Result<Option<EventPage>, StoreError> {
+        self.0.registry.missed_everywhere(1);
         let call = self.0.durable.events_after(game, after, limit);
-        self.call(Operations::just(Operation::FetchEvents), Late::Unavailable, call).await
+        self.read(Operations::just(Operation::FetchEvents), call).await
     }
 
-    /// Finds the game that a session belongs to.
+    /// Finds the game that a session belongs to, or did.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
-        self.call(Operations::NONE, Late::Unavailable, self.0.durable.game_of_session(session)).await
+        if let Some(cache) = &self.0.cache
+            && let Some(game_id) = cache.game_of_session(session).await
+        {
+            return Ok(Some(game_id));
+        }
+        self.0.registry.missed_everywhere(1);
+        let found = self.read(Operations::NONE, self.0.durable.game_of_session(session)).await?;
+        if let (Some(cache), Some(game_id)) = (&self.0.cache, &found) {
+            cache.remember_session(session, game_id);
+        }
+        Ok(found)
+    }
+
+    /// Says where games stand, in the order asked for; `None` where there is no such game.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        self.read(Operations::NONE, self.0.durable.stands(games)).await
+    }
+
+    /// Lists the sessions that were revoked at or after a time, on whichever node.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        self.read(Operations::NONE, self.0.durable.revoked_since(at)).await
     }
 
     /// Revokes sessions and returns those that were not revoked before.
@@ -88,7 +207,11 @@ impl Store {
     /// `Unavailable`; `Unknown`: ask again, it is safe to repeat.
     pub async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {
         let call = self.0.durable.revoke(which, now);
-        self.call(Operations::just(Operation::Revoke), Late::Unknown, call).await
+        let revoked = self.call(Operations::just(Operation::Revoke), Late::Unknown, call).await?;
+        if let Some(cache) = &self.0.cache {
+            cache.revoked(&revoked);
+        }
+        Ok(revoked)
     }
 
     /// Removes what nobody needs any more, as much as one call may. Ask again until it finds nothing.
@@ -97,7 +220,11 @@ impl Store {
     /// `Unavailable`; `Unknown`: ask again, it is safe to repeat.
     pub async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, StoreError> {
         let call = self.0.durable.clean_up(keep, now);
-        self.call(Operations::just(Operation::Cleanup), Late::Unknown, call).await
+        let cleaned = self.call(Operations::just(Operation::Cleanup), Late::Unknown, call).await?;
+        if let Some(cache) = &self.0.cache {
+            cache.cleaned(&cleaned);
+        }
+        Ok(cleaned)
     }
 
     /// Checks that the store answers and that its schema is the one this program expects.
@@ -106,6 +233,61 @@ impl Store {
     /// `Unavailable`, saying which of the two is not so.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.call(Operations::NONE, Late::Unavailable, self.0.durable.check()).await
+    }
+
+    /// Whether other nodes may write to the durable tier too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.0.durable.is_shared()
+    }
+
+    /// The Redis tier, where there is one.
+    #[must_use]
+    pub fn cache(&self) -> Option<&Cache> {
+        self.0.cache.as_ref()
+    }
+
+    /// Removes a game, or everything of ours, from Redis, where there is one. The durable tier keeps it all.
+    ///
+    /// # Errors
+    /// `Unavailable`: some of it may be left.
+    pub async fn forget_cached(&self, game_id: Option<&GameId>) -> Result<(), StoreError> {
+        let Some(cache) = &self.0.cache else { return Ok(()) };
+        let forgotten = match game_id {
+            None => cache.forget_all().await.map(drop),
+            Some(game_id) => {
+                // Redis can be asked for a seat by its user's name only.
+                let found = self.read(Operations::NONE, self.0.durable.load(vec![game_id.clone()], 0)).await?;
+                let seats = found.iter().flatten().flat_map(|game| game.seats());
+                cache.forget(game_id, &seats.map(|seat| seat.user_id.clone()).collect::<Vec<_>>()).await
+            }
+        };
+        forgotten.map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    /// How each circuit breaker stands.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerView> {
+        let redis = self.0.cache.as_ref().map(|cache| cache.breaker().view());
+        redis.into_iter().chain([self.0.reads.view()]).collect()
+    }
+
+    /// What became of lookups, memory's included.
+    #[must_use]
+    pub fn totals(&self) -> CacheTotals {
+        self.0.registry.totals()
+    }
+
+    /// Calls the durable tier for something that only reads, unless it keeps failing.
+    async fn read<T>(
+        &self,
+        operations: Operations,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let permit = self.0.reads.admit().map_err(|open| StoreError::Unavailable(open.to_string()))?;
+        let result = self.call(operations, Late::Unavailable, call).await;
+        permit.ended(&result);
+        result
     }
 
     async fn call<T>(
@@ -121,6 +303,23 @@ impl Store {
     }
 }
 
+/// What came of looking for a game.
+pub(super) enum Sought {
+    Found(Loaded),
+    NoGame,
+    /// The durable tier has to be asked for its events.
+    Missing,
+}
+
+impl Sought {
+    fn into_found(self) -> Option<Loaded> {
+        match self {
+            Self::Found(loaded) => Some(loaded),
+            Self::NoGame | Self::Missing => None,
+        }
+    }
+}
+
 impl Late {
     fn after(self, deadline: Duration) -> StoreError {
         let why = format!("no answer within {deadline:?}");
@@ -133,15 +332,13 @@ impl Late {
 
 #[cfg(test)]
 mod tests {
-    use prometheus_client::registry::Registry;
-
     use super::*;
     use crate::store::faulty::{Fault, Faults, FaultyStore, Whose};
 
     fn store(deadline: Duration) -> (Store, Faults) {
         let (durable, faults) = FaultyStore::temporary();
-        let metrics = StoreMetrics::register(&mut Registry::default());
-        (Store::new(Durable::Faulty(durable), deadline, metrics), faults)
+        let (limits, mut registry) = (BreakerLimits::default(), Registry::default());
+        (Store::of_one_tier(Durable::Faulty(durable), deadline, limits, &mut registry), faults)
     }
 
     fn game(id: &str) -> Game {
@@ -153,7 +350,8 @@ mod tests {
     }
 
     async fn exists(store: &Store, id: &str) -> bool {
-        store.load(vec![GameId::parse(id).unwrap()], 0).await.unwrap()[0].is_some()
+        let wanted = Wanted { game_id: GameId::parse(id).unwrap(), user_id: None };
+        store.load(vec![wanted], 0).await.unwrap()[0].is_some()
     }
 
     #[tokio::test]
@@ -162,7 +360,8 @@ mod tests {
         faults.set(Whose::All, Fault::Stuck);
 
         assert!(matches!(store.commit(making("g")).await, Err(StoreError::Unknown(_))));
-        assert!(matches!(store.load(Vec::new(), 0).await, Err(StoreError::Unavailable(_))));
+        let wanted = Wanted { game_id: game("g").id, user_id: None };
+        assert!(matches!(store.load(vec![wanted], 0).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
     }
 

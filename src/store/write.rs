@@ -60,6 +60,8 @@ pub struct SeatMark {
     pub issued_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Whose seat this is, where the mark says all of it and not just what has moved.
+    pub whole: Option<(GameId, UserId)>,
 }
 
 impl SeatMark {
@@ -73,6 +75,7 @@ impl SeatMark {
             issued_at: Timestamp::default(),
             last_seen_at: Timestamp::default(),
             expires_at: Timestamp::default(),
+            whole: None,
         }
     }
 
@@ -90,8 +93,9 @@ impl SeatMark {
 
     /// The mark of a seat as it stands.
     #[must_use]
-    pub fn of(seat: &Seat) -> Self {
+    pub fn of(game_id: &GameId, seat: &Seat) -> Self {
         Self {
+            whole: Some((game_id.clone(), seat.user_id.clone())),
             session_id: seat.session_id,
             last_ack: seat.last_ack,
             proven: seat.proven,
@@ -100,6 +104,18 @@ impl SeatMark {
             last_seen_at: seat.last_seen_at,
             expires_at: seat.expires_at,
         }
+    }
+
+    /// Moves a seat of this session forward to where the mark is. Returns whether it was behind.
+    pub fn advance(&self, seat: &mut Seat) -> bool {
+        let before = seat.clone();
+        seat.last_ack = seat.last_ack.max(self.last_ack);
+        seat.proven = seat.proven.max(self.proven);
+        seat.issued = seat.issued.max(self.issued);
+        seat.issued_at = seat.issued_at.max(self.issued_at);
+        seat.last_seen_at = seat.last_seen_at.max(self.last_seen_at);
+        seat.expires_at = seat.expires_at.max(self.expires_at);
+        *seat != before
     }
 }
 

@@ -80,7 +80,23 @@ pub struct CleanedBody {
 /// Every circuit breaker.
 #[derive(Debug, Serialize)]
 pub struct BreakersBody {
-    pub breakers: [(); 0],
+    pub breakers: Vec<BreakerBody>,
+}
+
+/// One circuit breaker: of the calls that count now, and of all since the start.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakerBody {
+    pub dependency: &'static str,
+    /// `closed`, `half_open` or `open`.
+    pub state: &'static str,
+    pub recent_calls: usize,
+    pub recent_failures: usize,
+    pub calls: u64,
+    pub failures: u64,
+    /// Calls that were not made.
+    pub refused: u64,
+    pub opened: u64,
 }
 
 /// Whether the service can do its work.

@@ -65,6 +65,7 @@ pub struct WsMetrics {
     invalid_token: Counter,
     invalid_tokens: Counter,
     from_memory: Histogram,
+    from_redis: Histogram,
     from_store: Histogram,
     pub replay_events: Histogram,
     received: [Counter; 7],
@@ -103,7 +104,6 @@ impl WsMetrics {
             closes.clone(),
         );
 
-        drop(duration.get_or_create(&SourceLabel { source: "redis" }));
         let ours = Farewell::ALL.into_iter().map(|why| Closing::from(why).code);
         ours.chain([LOST]).for_each(|code| drop(closes.get_or_create(&CodeLabel { code })));
         let counters = |direction| KINDS.map(|kind| messages.get_or_create_owned(&MessageLabel { direction, kind }));
@@ -119,6 +119,7 @@ impl WsMetrics {
             invalid_token: outcome("invalid_token"),
             invalid_tokens,
             from_memory: source("memory"),
+            from_redis: source("redis"),
             from_store: source("store"),
             replay_events,
             received: counters("in"),
@@ -143,6 +144,7 @@ impl WsMetrics {
     pub fn resume_seconds(&self, source: Source) -> &Histogram {
         match source {
             Source::Memory => &self.from_memory,
+            Source::Redis => &self.from_redis,
             Source::Store => &self.from_store,
         }
     }

@@ -10,7 +10,7 @@ mod stored;
 
 use proptest::{collection::vec, prelude::*};
 
-use rig::{Fate, Rig};
+use rig::{Fate, News, Rig};
 
 /// One step of a history. Numbers pick a user, or how far.
 #[derive(Debug, Clone)]
@@ -53,9 +53,13 @@ enum Step {
     Hear,
     /// Another node records an event.
     Elsewhere,
+    /// This node hears of other nodes, whether anything is new or not.
+    Learn(News),
     Evict,
+    /// Here, or at another node.
     Revoke {
         user: usize,
+        here: bool,
     },
     Wait {
         millis: u64,
@@ -81,9 +85,10 @@ fn step() -> impl Strategy<Value = Step> {
         20 => fate.prop_map(Step::Write),
         8 => prop::bool::weighted(0.1).prop_map(|fails| Step::Look { fails }),
         12 => Just(Step::Hear),
-        1 => Just(Step::Elsewhere),
+        2 => Just(Step::Elsewhere),
+        3 => prop_oneof![Just(News::Recorded), Just(News::Altered), Just(News::Stand)].prop_map(Step::Learn),
         2 => Just(Step::Evict),
-        1 => prop::bool::weighted(0.3).prop_flat_map(move |_| user.clone()).prop_map(|user| Step::Revoke { user }),
+        1 => (user, any::<bool>()).prop_map(|(user, here)| Step::Revoke { user, here }),
         4 => prop_oneof![Just(60), Just(300), Just(5_000), Just(70_000)].prop_map(|millis| Step::Wait { millis }),
     ]
 }
@@ -101,7 +106,8 @@ fn play(rig: &mut Rig, step: &Step) {
         Step::Hear => rig.hear(),
         Step::Elsewhere => rig.record_elsewhere(),
         Step::Evict => rig.evict(),
-        Step::Revoke { user } => rig.revoke(*user),
+        Step::Learn(news) => rig.learn(*news),
+        Step::Revoke { user, here } => rig.revoke(*user, *here),
         Step::Wait { millis } => rig.wait(*millis),
     }
     rig.hold_to_the_claims();

@@ -21,14 +21,14 @@ use crate::{
         SessionId, Timestamp, UserId,
     },
     shard::{
-        ConnectionId, Journal, Reader,
+        Bus, ConnectionId, Journal, Reader,
         core::{Completion, Core, Parts, Rules},
         journal::Submission,
         messages::{Acknowledger, Author, Claim, Command, Deed, Join, Notice, Request, Source},
         metrics::{Backpressure, ShardFamilies},
         reader::{LoadRequest, PageRequest},
     },
-    store::{Revoked, StoreError, Write},
+    store::{Change, Loaded, Origin, RegistryMetrics, Revoked, Stand, StoreError, Write},
 };
 
 const RETENTION: usize = 5;
@@ -43,6 +43,17 @@ pub enum Fate {
     /// It is written, but nobody hears of it.
     LandsUnknown,
     FailsUnknown,
+}
+
+/// How a node hears of others.
+#[derive(Debug, Clone, Copy)]
+pub enum News {
+    /// That the head is where it is.
+    Recorded,
+    /// That something is different.
+    Altered,
+    /// By comparing with the store.
+    Stand,
 }
 
 pub struct Rig {
@@ -71,6 +82,7 @@ impl Rig {
         let posted = Arc::clone(&completions);
         let mut registry = Registry::default();
         let backpressure = Backpressure::register(&mut registry);
+        let found = RegistryMetrics::register(&mut registry);
         let parts = Parts {
             index: 0,
             rules: Rules {
@@ -86,7 +98,8 @@ impl Rig {
             frames: Arc::new(Plain),
             journal,
             reader,
-            metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure).shard(0)),
+            bus: Bus::of_a_lone_node(),
+            metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure, found).shard(0)),
         };
         let core = Core::new(parts, Arc::new(move |completion| posted.lock().push_back(completion)));
         Self {
@@ -257,7 +270,8 @@ impl Rig {
     pub fn look(&mut self, fails: bool) {
         let failed = || StoreError::Unavailable("as planned".to_owned());
         if let Ok(LoadRequest { then, .. }) = self.loads.try_recv() {
-            let game = if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION)) };
+            let loaded = |game| Loaded { game, origin: Origin::Durable, ahead: None };
+            let game = if fails { Err(failed()) } else { Ok(self.stored.load(RETENTION).map(loaded)) };
             self.answers.push_back(Box::new(|| then(game)));
         } else if let Ok(PageRequest { then, after, limit, .. }) = self.pages.try_recv() {
             let page = if fails { Err(failed()) } else { Ok(self.stored.page(after, limit.events.min(3))) };
@@ -282,9 +296,21 @@ impl Rig {
         self.notice(Notice::Flush(None));
     }
 
-    pub fn revoke(&mut self, user: usize) {
+    pub fn learn(&mut self, news: News) {
+        let (game_id, head) = (self.game_id.clone(), self.stored.head());
+        let game = self.stored.game.as_ref();
+        let stand = game.map(|game| Stand { epoch: game.epoch, head, seats_version: game.seats_version });
+        self.notice(match (news, stand) {
+            (News::Recorded, Some(Stand { epoch, .. })) => Notice::Elsewhere(Change::Recorded { game_id, epoch, head }),
+            (News::Recorded, None) | (News::Altered, _) => Notice::Elsewhere(Change::Altered(game_id)),
+            (News::Stand, stand) => Notice::Stands(vec![(game_id, stand)]),
+        });
+    }
+
+    pub fn revoke(&mut self, user: usize, here: bool) {
         let user_id = self.players[user].user_id.clone();
-        if let Some(session_id) = self.stored.revoke(&user_id, self.clock.now()) {
+        let revoked = self.stored.revoke(&user_id, self.clock.now());
+        if let Some(session_id) = revoked.filter(|_| here) {
             self.notice(Notice::Revoked(Revoked { game_id: self.game_id.clone(), user_id, session_id }));
         }
     }
@@ -335,6 +361,9 @@ impl Rig {
 
     /// Whatever happened: once the stores answer again, everyone who comes back is complete.
     pub fn bring_everyone_home(&mut self) {
+        self.work_off();
+        // What others did is found in the end.
+        self.learn(News::Stand);
         self.work_off();
         for user in 0..self.players.len() {
             self.join(user, false, true);

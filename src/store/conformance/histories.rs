@@ -195,6 +195,7 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
                     issued_at: now,
                     last_seen_at: now,
                     expires_at: now.plus(DAY),
+                    whole: None,
                 })
                 .collect(),
             floors: floors

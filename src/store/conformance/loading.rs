@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Event, Sequence, SessionId},
-    store::{DurableStore, Outcome, PageLimit},
+    store::{DurableStore, Outcome, PageLimit, Stand},
 };
 
 pub async fn a_tail_holds_the_newest_events(tier: &impl Tier) {
@@ -108,4 +108,15 @@ pub async fn a_session_is_found_by_its_id(tier: &impl Tier) {
 
     assert_eq!(store.game_of_session(seat.session_id).await.unwrap(), Some(table.id.clone()));
     assert_eq!(store.game_of_session(SessionId::generate()).await.unwrap(), None);
+}
+
+pub async fn where_games_stand_is_said_in_the_order_asked_for(tier: &impl Tier) {
+    let store = tier.open().await;
+    let (one, two) = (Table::set(&store, "one", 3).await, Table::set(&store, "two", 1).await);
+    two.sit(0, &seat("ann")).await;
+
+    let stands = store.stands(vec![two.id.clone(), game_id("none"), one.id.clone()]).await.unwrap();
+
+    let stand = |epoch, head, seats_version| Some(Stand { epoch, head: Sequence::new(head), seats_version });
+    assert_eq!(stands, [stand(two.epoch, 1, 1), None, stand(one.epoch, 3, 0)]);
 }

@@ -42,13 +42,13 @@ macro_rules! every_claim {
                 the_head_survives_when_everything_was_pruned, games_come_in_the_order_asked_for,
                 a_page_continues_where_the_one_before_ended, a_page_of_large_events_ends_early_but_is_never_empty,
                 a_page_starts_above_the_floor,
-                a_session_is_found_by_its_id;
+                a_session_is_found_by_its_id, where_games_stand_is_said_in_the_order_asked_for;
             seats: a_seat_comes_back_as_it_was, a_seat_replaces_the_users_one_before,
                 a_seat_taken_on_an_old_version_is_stale, a_change_of_the_game_counts_as_one_of_its_seats,
                 a_summary_is_kept_for_its_own_life, marks_only_move_forward,
                 marks_of_a_session_that_is_gone_are_passed_over;
             pruning: a_floor_removes_events_up_to_and_with_it, a_floor_that_no_longer_fits_is_passed_over;
-            removal: a_session_is_revoked_once, revoking_a_user_reaches_every_game, a_deleted_game_leaves_nothing,
+            removal: a_session_is_revoked_once, the_latest_revocations_are_listed, revoking_a_user_reaches_every_game, a_deleted_game_leaves_nothing,
                 a_seat_goes_when_its_user_is_away_and_its_token_expired, an_untouched_game_goes_with_everything,
                 a_sign_of_life_keeps_a_game_even_when_its_seat_is_gone, receipts_go_when_they_are_old,
                 a_large_backlog_is_removed_in_the_end;

@@ -40,6 +40,27 @@ pub async fn a_session_is_revoked_once(tier: &impl Tier) {
     assert_eq!(game.seats_version, 3, "whoever has the seats in memory must notice");
 }
 
+pub async fn the_latest_revocations_are_listed(tier: &impl Tier) {
+    let store = tier.open().await;
+    let table = Table::set(&store, "g", 0).await;
+    let (ann, bob) = (seat("ann"), seat("bob"));
+    table.sit(0, &ann).await;
+    table.sit(1, &bob).await;
+    table.sit(2, &seat("cat")).await;
+    store.revoke(Revocation::Session(ann.session_id), days(1)).await.unwrap();
+    store.revoke(Revocation::Session(bob.session_id), days(2)).await.unwrap();
+
+    let users = async |at| {
+        let revoked = store.revoked_since(at).await.unwrap();
+        let mut users: Vec<_> = revoked.into_iter().map(|revoked| revoked.user_id.to_string()).collect();
+        users.sort_unstable();
+        users
+    };
+    assert_eq!(users(days(1)).await, ["ann", "bob"]);
+    assert_eq!(users(days(2)).await, ["bob"]);
+    assert!(users(days(3)).await.is_empty());
+}
+
 pub async fn revoking_a_user_reaches_every_game(tier: &impl Tier) {
     let store = tier.open().await;
     let tables = [Table::set(&store, "one", 0).await, Table::set(&store, "two", 0).await];

@@ -113,6 +113,7 @@ pub async fn marks_only_move_forward(tier: &impl Tier) {
         issued_at: at,
         last_seen_at: at,
         expires_at: at,
+        whole: None,
     };
 
     // Each field has its own maximum, whichever mark it came with.
@@ -135,7 +136,8 @@ pub async fn marks_of_a_session_that_is_gone_are_passed_over(tier: &impl Tier) {
     table.sit(2, &bob).await;
     store.revoke(Revocation::Session(ann.session_id), NOW).await.unwrap();
 
-    let far = |session_id: SessionId| SeatMark { session_id, last_ack: Sequence::new(9), ..SeatMark::of(&ann) };
+    let far =
+        |session_id: SessionId| SeatMark { session_id, last_ack: Sequence::new(9), ..SeatMark::of(&table.id, &ann) };
     let seats = [ann.session_id, replaced.session_id, SessionId::generate()].map(far).to_vec();
     assert_eq!(write(&store, Write::Marks { seats, floors: Vec::new() }).await, Outcome::Done);
 

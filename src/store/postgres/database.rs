@@ -3,13 +3,12 @@
 use std::{future::Future, time::Duration};
 
 use deadpool::{
-    Runtime, Status,
+    Runtime,
     managed::{Pool, PoolError, QueueMode, Timeouts, WeakPool},
 };
-use futures_util::future::join_all;
 use tokio::{
     runtime::Handle,
-    time::{Instant, interval, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
     lent::Lent,
     tier::OpenOptions,
 };
-use crate::store::StoreError;
+use crate::store::{StoreError, pool::tend};
 
 /// How long calls wait for each thing that may hold a connection up. The pool's defaults are for ever.
 const WAITS: Timeouts = Timeouts {
@@ -26,10 +25,6 @@ const WAITS: Timeouts = Timeouts {
     create: Some(Duration::from_secs(1)),
     recycle: Some(Duration::from_millis(200)),
 };
-/// How often the pool is looked after.
-const TENDED: Duration = Duration::from_secs(5);
-/// Connections beyond the least number are closed when nobody needed them for so long.
-const IDLE: Duration = Duration::from_mins(1);
 
 /// A pool of connections, and the runtime that they live in.
 pub(super) struct Database {
@@ -91,26 +86,6 @@ fn why(error: &PoolError<DialError>) -> String {
         PoolError::Backend(error) => with_causes(&**error),
         PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             error.to_string()
-        }
-    }
-}
-
-/// Keeps some connections warm and lets others go, for as long as there is a pool.
-async fn tend(pool: WeakPool<Dialer>, least: usize) {
-    let mut turns = interval(TENDED);
-    loop {
-        turns.tick().await;
-        let Some(pool) = pool.upgrade() else { return };
-        let Status { mut size, .. } = pool.status();
-        pool.retain(|_, metrics| {
-            let keep = size <= least || metrics.last_used() < IDLE;
-            size -= usize::from(!keep);
-            keep
-        });
-        if size < least {
-            // Held at the same time, or they would all be one. A server that is not there is told of by those who
-            // need it.
-            drop(join_all((0..least).map(|_| pool.get())).await);
         }
     }
 }

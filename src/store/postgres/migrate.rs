@@ -1,10 +1,16 @@
 //! The schema, and how it is brought up to date.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
-use diesel::{migration::MigrationSource, pg::Pg, prelude::*, sql_types::Text};
+use diesel::{
+    migration::MigrationSource,
+    pg::Pg,
+    prelude::*,
+    sql_types::{Bool, Text},
+};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::time::{Instant, sleep};
 
 use super::{
     address::{Address, with_causes},
@@ -15,8 +21,12 @@ use crate::store::StoreError;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Nodes that start together take turns by this lock. The number is any, the same on every node.
-const TAKE_TURNS: &str = "select pg_advisory_lock(8243122654983618560)";
+/// Nodes that start together take turns by this lock. The number is any, the same on every node. Asked for again and
+/// again, not waited for: an index that is built beside the nodes at work would wait for the one that waits.
+const TAKE_TURNS: &str = "select pg_try_advisory_lock(8243122654983618560) as mine";
+/// How often it is asked for, and how long in all.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+const ASK_FOR: Duration = Duration::from_mins(5);
 /// A step that waits for the nodes at work lets them queue up behind it, so it gives up before they do.
 const WAIT_FOR_THE_OTHERS: &str = "set lock_timeout = '1s'";
 
@@ -28,7 +38,7 @@ pub fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     let address = Address::parse(url)?;
     on_own_runtime(async move {
         let mut connection = Dialer(address).dial().await?;
-        connection.batch_execute(TAKE_TURNS).await?;
+        take_turns(&mut connection).await?;
         connection.batch_execute(WAIT_FOR_THE_OTHERS).await?;
         let mut harness = AsyncMigrationHarness::new(connection);
         let pending = harness.pending_migrations(MIGRATIONS)?;
@@ -38,6 +48,24 @@ pub fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
         }
         Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
     })
+}
+
+async fn take_turns(connection: &mut AsyncPgConnection) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let until = Instant::now() + ASK_FOR;
+    while Instant::now() < until {
+        let turn: Turn = Statement::new(TAKE_TURNS).get_result(connection).await?;
+        if turn.mine {
+            return Ok(());
+        }
+        sleep(ASK_EVERY).await;
+    }
+    Err("another node has been migrating for too long".into())
+}
+
+#[derive(QueryableByName)]
+struct Turn {
+    #[diesel(sql_type = Bool)]
+    mine: bool,
 }
 
 /// Migrations are written for blocking connections; what makes this one look like that needs threads to spare.

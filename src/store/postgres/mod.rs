@@ -10,7 +10,6 @@ mod database;
 mod dialer;
 #[cfg(test)]
 mod faults;
-mod gauges;
 mod lent;
 mod marks;
 mod migrate;

@@ -107,6 +107,7 @@ impl<'b> Plan<'b> {
                 issued_at: furthest.issued_at.max(mark.issued_at),
                 last_seen_at: furthest.last_seen_at.max(mark.last_seen_at),
                 expires_at: furthest.expires_at.max(mark.expires_at),
+                whole: None,
             };
         }
     }

@@ -10,13 +10,13 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::statement::Statement;
 use crate::{
-    domain::{Epoch, Game, GameId, Sequence, SessionId},
+    domain::{Epoch, Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        EventPage, PageLimit,
+        EventPage, PageLimit, Revoked, Stand,
         sql::{
             assembly,
             page::{FITTING, Fitting},
-            rows::{EventRow, GameRow, SeatRow, from_number, to_sequence, unreadable},
+            rows::{EventRow, GameRow, RevokedRow, SeatRow, StandRow, from_number, to_sequence, unreadable},
             schema::{game, game_event, game_session},
         },
     },
@@ -137,6 +137,28 @@ pub(super) async fn events_after(
 }
 
 type PageRow = (String, i64, i64, Option<EventRow>);
+
+/// Says where games stand.
+pub(super) async fn stands(connection: &mut AsyncPgConnection, ids: &[GameId]) -> QueryResult<Vec<Option<Stand>>> {
+    let texts: Vec<&str> = ids.iter().map(GameId::as_str).collect();
+    let rows: Vec<(String, StandRow)> =
+        game::table.filter(game::id.eq_any(&texts)).select((game::id, StandRow::as_select())).load(connection).await?;
+    let mut stands = HashMap::with_capacity(rows.len());
+    for (id, row) in rows {
+        stands.insert(id, row.into_stand()?);
+    }
+    Ok(ids.iter().map(|id| stands.get(id.as_str()).cloned()).collect())
+}
+
+/// Lists the sessions that were revoked lately.
+pub(super) async fn revoked_since(connection: &mut AsyncPgConnection, at: Timestamp) -> QueryResult<Vec<Revoked>> {
+    let rows: Vec<RevokedRow> = game_session::table
+        .filter(game_session::revoked_at.ge(at.as_millis()))
+        .select(RevokedRow::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(RevokedRow::into_revoked).collect()
+}
 
 /// Finds a session's game.
 pub(super) async fn game_of_session(

@@ -8,12 +8,12 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{statement::Statement, writes::column};
 use crate::{
-    domain::{Epoch, GameId, Timestamp, UserId},
+    domain::{Epoch, GameId, Timestamp},
     store::{
         Outcome, Retention, Revocation, Revoked,
         sql::{
             clean_up::Chunk,
-            rows::{to_session, unreadable},
+            rows::{RevokedRow, unreadable},
             schema::{game, game_event, game_receipt, game_session},
         },
     },
@@ -78,26 +78,6 @@ pub(super) async fn revoke(
     };
     let rows: Vec<RevokedRow> = statement.bind::<BigInt, _>(now.as_millis()).load(connection).await?;
     rows.into_iter().map(RevokedRow::into_revoked).collect()
-}
-
-#[derive(QueryableByName)]
-struct RevokedRow {
-    #[diesel(sql_type = Text)]
-    game_id: String,
-    #[diesel(sql_type = Text)]
-    user_id: String,
-    #[diesel(sql_type = Text)]
-    id: String,
-}
-
-impl RevokedRow {
-    fn into_revoked(self) -> QueryResult<Revoked> {
-        Ok(Revoked {
-            game_id: GameId::parse(&self.game_id).map_err(unreadable)?,
-            user_id: UserId::parse(&self.user_id).map_err(unreadable)?,
-            session_id: to_session(&self.id)?,
-        })
-    }
 }
 
 /// Ends a game. Takes several statements.

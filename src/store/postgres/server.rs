@@ -1,8 +1,8 @@
-//! Real servers for tests, started by `scripts/services`. They end with this process, however it ends.
+//! Real servers for tests, and what may happen to one.
 
 use std::{
-    path::{Path, PathBuf},
-    process::{self, Command},
+    path::Path,
+    process,
     sync::{
         LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -17,11 +17,11 @@ use super::{
     dialer::Dialer,
     migrate::{migrate, on_own_runtime},
 };
+use crate::store::services::{Given, Kind, Service};
 
 /// A server in a folder of its own.
 pub(super) struct Server {
-    folder: PathBuf,
-    tls: Tls,
+    service: Service,
     pub(super) url: String,
 }
 
@@ -29,7 +29,7 @@ impl Server {
     /// The one that most tests share: `DATABASE_URL`'s, where that names one.
     pub(super) fn shared() -> &'static Self {
         static SHARED: LazyLock<Server> = LazyLock::new(|| {
-            let server = Server::start(Given::Used, Tls::Without);
+            let server = Server::start(Given::Used);
             server.run_sql("", &format!("create database {}", template()));
             migrate(&server.url_of(&template())).unwrap();
             server
@@ -39,45 +39,25 @@ impl Server {
 
     /// One to be ill-treated.
     pub(super) fn of_ones_own() -> Self {
-        Self::start(Given::Ignored, Tls::Without)
+        Self::start(Given::Ignored)
     }
 
     /// One that offers TLS, by a certificate in its folder.
     pub(super) fn with_tls() -> Self {
-        Self::start(Given::Ignored, Tls::With)
+        Self::of(Service::start_with(Kind::Postgres, Given::Ignored, &[("POSTGRES_TLS", "yes")]))
     }
 
-    fn start(given: Given, tls: Tls) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("rejoin-test-{}-{}", process::id(), COUNT.fetch_add(1, Relaxed));
-        let mut server = Self { folder: std::env::temp_dir().join(name), tls, url: String::new() };
-        server.url = server.services("up", given);
-        server
+    fn start(given: Given) -> Self {
+        Self::of(Service::start(Kind::Postgres, given))
+    }
+
+    fn of(service: Service) -> Self {
+        Self { url: service.url.clone(), service }
     }
 
     /// Where it lives.
     pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    fn services(&self, command: &str, given: Given) -> String {
-        let mut services = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
-        services.arg(command).env("SERVICES_FOLDER", &self.folder).env("SERVICES_FOR", process::id().to_string());
-        // What these tests do to a server does not end the machine, so nothing needs to reach its disk.
-        services.env("POSTGRES_OPTIONS", "-c fsync=off -c max_connections=300");
-        if command != "down" {
-            services.arg("postgres");
-        }
-        if matches!(self.tls, Tls::With) {
-            services.env("POSTGRES_TLS", "yes");
-        }
-        if matches!(given, Given::Ignored) {
-            services.env_remove("DATABASE_URL");
-        }
-        let output = services.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let urls = String::from_utf8(output.stdout).unwrap();
-        urls.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap_or_default().to_owned()
+        &self.service.folder
     }
 
     /// The URL of another database of the server.
@@ -121,40 +101,22 @@ impl Server {
 
     /// Ends the server at once, as a failing machine does.
     pub(super) fn kill(&self) {
-        self.services("kill", Given::Ignored);
+        self.service.suffer("kill");
     }
 
     /// Starts it again on its data.
     pub(super) fn restart(&self) {
-        self.services("up", Given::Ignored);
+        self.service.restart();
     }
 
     /// Freezes it, connections and all.
     pub(super) fn pause(&self) {
-        self.services("pause", Given::Ignored);
+        self.service.suffer("pause");
     }
 
     pub(super) fn resume(&self) {
-        self.services("resume", Given::Ignored);
+        self.service.suffer("resume");
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.services("down", Given::Ignored);
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Given {
-    Used,
-    Ignored,
-}
-
-#[derive(Clone, Copy)]
-enum Tls {
-    With,
-    Without,
 }
 
 fn template() -> String {

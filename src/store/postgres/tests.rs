@@ -181,11 +181,13 @@ async fn a_batch_looks_at_its_own_rows_only_even_where_the_planner_thinks_there_
     outcomes.extend(store.commit(each(&|n| tables[n].summing_up(1, "{}"))).await.unwrap());
     outcomes.extend(store.commit(each(&|n| tables[n].seating(0, &seats[n]))).await.unwrap());
     let floors = tables.iter().map(|table| table.floor(1, 1)).collect();
-    outcomes.extend(
-        store.commit(vec![Write::Marks { seats: seats.iter().map(SeatMark::of).collect(), floors }]).await.unwrap(),
-    );
+    let marks = tables.iter().zip(&seats).map(|(table, seat)| SeatMark::of(&table.id, seat)).collect();
+    outcomes.extend(store.commit(vec![Write::Marks { seats: marks, floors }]).await.unwrap());
     assert_eq!(store.revoke(Revocation::User(user("ann")), NOW).await.unwrap().len(), 50);
-    assert_eq!(store.load(tables.iter().map(|table| table.id.clone()).collect(), 9).await.unwrap().len(), 50);
+    let games = || tables.iter().map(|table| table.id.clone()).collect();
+    assert_eq!(store.load(games(), 9).await.unwrap().len(), 50);
+    assert_eq!(store.stands(games()).await.unwrap().len(), 50);
+    assert_eq!(store.revoked_since(NOW).await.unwrap().len(), 50);
 
     assert_eq!(outcomes, vec![Outcome::Done; 151]);
     drop(store);

@@ -9,15 +9,14 @@ use super::{
     address::Address,
     commit::commit,
     database::Database,
-    gauges::PoolGauges,
     migrate::{self, migrate},
     read, removal,
 };
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
-        sql::clean_up::in_chunks,
+        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
+        pool::PoolGauges, sql::clean_up::in_chunks,
     },
 };
 
@@ -66,7 +65,8 @@ impl PostgresStore {
 
     /// Registers gauges of the connections, read at each scrape.
     pub fn register_gauges(&self, registry: &mut Registry) {
-        registry.register_collector(Box::new(PoolGauges(self.database.pool())));
+        let pool = self.database.pool();
+        registry.register_collector(Box::new(PoolGauges { pool, prefix: "db_pool", server: "the durable store" }));
     }
 
     /// Logs whether the database is ready. Nobody waits for it.
@@ -125,6 +125,22 @@ impl DurableStore for PostgresStore {
         self.database
             .run(move |mut lent| async move {
                 lent.read(async |connection| read::game_of_session(connection, session).await).await
+            })
+            .await
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        self.database
+            .run(move |mut lent| async move {
+                lent.read(async |connection| read::stands(connection, &games).await).await
+            })
+            .await
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        self.database
+            .run(move |mut lent| async move {
+                lent.read(async |connection| read::revoked_since(connection, at).await).await
             })
             .await
     }

@@ -10,7 +10,7 @@ use crate::{
         Epoch, Event, EventRef, EventType, Game, GameId, Generation, Payload, ReplayTail, Seat, Sequence, SessionId,
         Summary, Timestamp, UserId,
     },
-    store::Append,
+    store::{Append, Revoked, Stand},
 };
 
 /// A game without its seats and events.
@@ -129,6 +129,48 @@ impl SeatRow {
             revoked_at: self.revoked_at.map(Timestamp::from_millis),
             metadata: self.metadata.map(Payload::from_store),
             online: false,
+        })
+    }
+}
+
+/// Where a game stands.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = game)]
+pub(in crate::store) struct StandRow {
+    epoch: String,
+    head: i64,
+    seats_version: i64,
+}
+
+impl StandRow {
+    pub(in crate::store) fn into_stand(self) -> QueryResult<Stand> {
+        Ok(Stand {
+            epoch: Epoch::parse(&self.epoch).ok_or_else(|| unreadable("an epoch"))?,
+            head: to_sequence(self.head)?,
+            seats_version: to_number(self.seats_version)?,
+        })
+    }
+}
+
+/// A seat that was revoked.
+#[derive(Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = game_session)]
+pub(in crate::store) struct RevokedRow {
+    game_id: String,
+    user_id: String,
+    id: String,
+}
+
+impl RevokedRow {
+    pub(in crate::store) fn game_id(&self) -> &str {
+        &self.game_id
+    }
+
+    pub(in crate::store) fn into_revoked(self) -> QueryResult<Revoked> {
+        Ok(Revoked {
+            game_id: GameId::parse(&self.game_id).map_err(unreadable)?,
+            user_id: UserId::parse(&self.user_id).map_err(unreadable)?,
+            session_id: to_session(&self.id)?,
         })
     }
 }

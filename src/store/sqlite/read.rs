@@ -7,13 +7,13 @@ use diesel::{
 
 use super::connection::unavailable;
 use crate::{
-    domain::{Game, GameId, Sequence, SessionId},
+    domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        EventPage, PageLimit, StoreError,
+        EventPage, PageLimit, Revoked, Stand, StoreError,
         sql::{
             assembly,
             page::{FITTING, Fitting},
-            rows::{EventRow, GameRow, SeatRow, from_number},
+            rows::{EventRow, GameRow, RevokedRow, SeatRow, StandRow, from_number},
             schema::{game, game_event, game_session},
         },
     },
@@ -68,6 +68,24 @@ pub(super) fn game_of_session(
     let found: QueryResult<Option<String>> =
         game_session::table.find(session.to_string()).select(game_session::game_id).get_result(connection).optional();
     found.map_err(unavailable)?.map(|id| GameId::parse(&id).map_err(unavailable)).transpose()
+}
+
+/// Says where games stand.
+pub(super) fn stands(connection: &mut SqliteConnection, games: &[GameId]) -> Result<Vec<Option<Stand>>, StoreError> {
+    let stand = |id: &GameId| {
+        let row: Option<StandRow> =
+            game::table.find(id.as_str()).select(StandRow::as_select()).first(connection).optional()?;
+        row.map(StandRow::into_stand).transpose()
+    };
+    games.iter().map(stand).collect::<QueryResult<_>>().map_err(unavailable)
+}
+
+/// Lists the sessions that were revoked lately.
+pub(super) fn revoked_since(connection: &mut SqliteConnection, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+    let revoked =
+        game_session::table.filter(game_session::revoked_at.ge(at.as_millis())).select(RevokedRow::as_select());
+    let rows: QueryResult<Vec<RevokedRow>> = revoked.load(connection);
+    rows.and_then(|rows| rows.into_iter().map(RevokedRow::into_revoked).collect()).map_err(unavailable)
 }
 
 fn row(connection: &mut SqliteConnection, id: &GameId) -> QueryResult<Option<GameRow>> {

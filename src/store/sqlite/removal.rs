@@ -4,12 +4,12 @@ use diesel::prelude::*;
 
 use super::{functions::larger, writer::in_transaction};
 use crate::{
-    domain::{GameId, Timestamp, UserId},
+    domain::{GameId, Timestamp},
     store::{
         Retention, Revocation, Revoked, StoreError,
         sql::{
             clean_up::Chunk,
-            rows::{to_session, unreadable},
+            rows::{RevokedRow, unreadable},
             schema::{game, game_event, game_receipt, game_session},
         },
     },
@@ -30,8 +30,8 @@ pub(super) fn revoke(
     let revoked = in_transaction(connection, |connection| {
         let live = game_session::table.filter(game_session::revoked_at.is_null());
         let revoke = game_session::revoked_at.eq(now.as_millis());
-        let columns = (game_session::game_id, game_session::user_id, game_session::id);
-        let rows: Vec<(String, String, String)> = match which {
+        let columns = RevokedRow::as_select();
+        let rows: Vec<RevokedRow> = match which {
             Revocation::Session(session) => {
                 let these = live.filter(game_session::id.eq(session.to_string()));
                 diesel::update(these).set(revoke).returning(columns).get_results(connection)?
@@ -41,20 +41,12 @@ pub(super) fn revoke(
                 diesel::update(these).set(revoke).returning(columns).get_results(connection)?
             }
         };
-        for (game_id, ..) in &rows {
-            seats_changed(connection, game_id)?;
+        for row in &rows {
+            seats_changed(connection, row.game_id())?;
         }
-        rows.into_iter().map(to_revoked).collect()
+        rows.into_iter().map(RevokedRow::into_revoked).collect()
     });
     Ok(revoked?)
-}
-
-fn to_revoked((game_id, user_id, session_id): (String, String, String)) -> QueryResult<Revoked> {
-    Ok(Revoked {
-        game_id: GameId::parse(&game_id).map_err(unreadable)?,
-        user_id: UserId::parse(&user_id).map_err(unreadable)?,
-        session_id: to_session(&session_id)?,
-    })
 }
 
 fn seats_changed(connection: &mut SqliteConnection, game_id: &str) -> QueryResult<()> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{Game, GameId, Sequence, SessionId, Timestamp},
     store::{
-        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, StoreError, Write,
+        Cleaned, DurableStore, EventPage, Outcome, PageLimit, Retention, Revocation, Revoked, Stand, StoreError, Write,
         sql::clean_up::in_chunks,
     },
 };
@@ -86,6 +86,14 @@ impl DurableStore for SqliteStore {
 
     async fn game_of_session(&self, session: SessionId) -> Result<Option<GameId>, StoreError> {
         self.readers.run(move |connection| read::game_of_session(connection, session)).await
+    }
+
+    async fn stands(&self, games: Vec<GameId>) -> Result<Vec<Option<Stand>>, StoreError> {
+        self.readers.run(move |connection| read::stands(connection, &games)).await
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+        self.readers.run(move |connection| read::revoked_since(connection, at)).await
     }
 
     async fn revoke(&self, which: Revocation, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {

@@ -2,6 +2,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::{Kit, caller, operator};
+use crate::store::faulty::{Fault, Whose};
 
 #[actix_web::test]
 async fn operators_always_show_a_token() {
@@ -94,7 +95,26 @@ async fn there_is_no_redis_tier_to_switch() {
     assert_eq!(put(r#"{"redisReadThrough":{"enabled":true}}"#).await, (409, "conflict".to_owned()));
     assert_eq!(put(r#"{"redisReadThrough":{"percent":101}}"#).await, (400, "invalid_message".to_owned()));
     assert_eq!(put("{}").await, (400, "invalid_message".to_owned()));
-    assert_eq!(caller.get("/admin/breakers").await.json(), json!({ "breakers": [] }));
+}
+
+#[actix_web::test]
+async fn the_breaker_before_the_stores_reads_opens_and_is_shown() {
+    let kit = Kit::with(&[("BREAKER_MIN_CALLS", "4"), ("BREAKER_RESET_MS", "60000")]);
+    let (public, admin) = (caller(&kit).await, operator(&kit).await);
+    kit.faults.set(Whose::All, Fault::Unavailable);
+
+    for number in 0..5 {
+        assert_eq!(public.get(&format!("/v1/games/g{number}")).await.problem(), (503, "unavailable".to_owned()));
+    }
+    kit.faults.lift();
+
+    let shown = admin.get("/admin/breakers").await.json();
+    let breaker = json!({
+        "dependency": "store", "state": "open", "recentCalls": 0, "recentFailures": 0,
+        "calls": 4, "failures": 4, "refused": 1, "opened": 1,
+    });
+    assert_eq!(shown, json!({ "breakers": [breaker] }));
+    assert_eq!(public.get("/v1/games/g1").await.status, 503, "what keeps failing is left alone");
 }
 
 #[actix_web::test]

@@ -1,0 +1,1 @@
+drop index concurrently if exists game_session_revoked_at;

@@ -1,0 +1,1 @@
+drop index game_session_revoked_at;
