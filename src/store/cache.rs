@@ -134,7 +134,7 @@ impl Cache {
         tracing::debug!(context = "GameSessionRegistryRedis", gameId = %game.id, "Cache HIT");
         let mut replay = ReplayTail::new(start, tail);
         events.into_iter().for_each(|event| replay.append(event));
-        Sought::Found(Loaded { ahead: ahead.cloned(), game: game.with_tail(replay), origin: Origin::Redis })
+        Sought::Found(Box::new(Loaded { ahead: ahead.cloned(), game: game.with_tail(replay), origin: Origin::Redis }))
     }
 
     /// Moves a user's seat to where Redis knows it to be: what a node that has ended could not write any more.

@@ -127,7 +127,7 @@ impl Store {
                 if let Some(cache) = self.0.cache.as_ref().filter(|cache| cache.has(&game.id)) {
                     cache.repair(&game);
                 }
-                sought[index] = Sought::Found(Loaded { game, origin: Origin::Durable, ahead: None });
+                sought[index] = Sought::Found(Box::new(Loaded { game, origin: Origin::Durable, ahead: None }));
             }
         }
         Ok(sought.into_iter().map(Sought::into_found).collect())
@@ -305,7 +305,7 @@ impl Store {
 
 /// What came of looking for a game.
 pub(super) enum Sought {
-    Found(Loaded),
+    Found(Box<Loaded>),
     NoGame,
     /// The durable tier has to be asked for its events.
     Missing,
@@ -314,7 +314,7 @@ pub(super) enum Sought {
 impl Sought {
     fn into_found(self) -> Option<Loaded> {
         match self {
-            Self::Found(loaded) => Some(loaded),
+            Self::Found(loaded) => Some(*loaded),
             Self::NoGame | Self::Missing => None,
         }
     }
