@@ -26,7 +26,13 @@ impl Core {
 
     /// Holds a game against where it stands in the durable store.
     pub(super) fn compare(&mut self, game_id: &GameId, stand: Option<Stand>) {
-        let Some(game) = self.residents.peek(game_id) else { return };
+        let Some(game) = self.residents.peek(game_id) else {
+            // Evicted, or its load has failed: its connections are here all the same.
+            if self.rooms.get(game_id).is_some_and(|room| room.misses_any(stand.as_ref())) {
+                self.load(game_id);
+            }
+            return;
+        };
         let flight = self.rooms.get(game_id).and_then(|room| room.in_flight.as_ref());
         let is_behind = match (stand, flight) {
             (None, _) => true,
