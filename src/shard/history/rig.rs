@@ -98,7 +98,7 @@ impl Rig {
             frames: Arc::new(Plain),
             journal,
             reader,
-            bus: Bus::of_a_lone_node(),
+            bus: Bus::of_a_silent_node(),
             metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure, found).shard(0)),
         };
         let core = Core::new(parts, Arc::new(move |completion| posted.lock().push_back(completion)));
