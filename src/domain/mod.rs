@@ -3,6 +3,7 @@
 //! Pure and synchronous. Nothing here does I/O, logs, waits or asks for the time: the time is an argument.
 
 pub mod access;
+pub mod draft;
 pub mod event;
 pub mod farewell;
 pub mod game;
@@ -15,9 +16,10 @@ pub mod seat;
 pub mod time;
 
 pub use access::{Claims, Role};
+pub use draft::{Draft, Verdict};
 pub use event::{Event, EventRef, EventType, NewEvent, Payload};
 pub use farewell::Farewell;
-pub use game::{Acknowledged, CatchUp, Draft, Game, Summary, Verdict};
+pub use game::{Acknowledged, CatchUp, Game, Summary};
 pub use ids::{GameId, SessionId, UserId};
 pub use position::{Epoch, Position, Sequence};
 pub use rejection::Rejection;
