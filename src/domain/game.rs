@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Epoch, Event, GameId, Payload, Position, Rejection, ReplayTail, Seat, Sequence, SessionId, Timestamp, UserId,
-    event::ALLOCATION,
+    Epoch, Event, GameClock, GameId, NewEvent, Payload, Position, Rejection, ReplayTail, Seat, Sequence, SessionId,
+    Timestamp, UserId, event::ALLOCATION,
 };
 
 /// A snapshot of the game's state that its backend vouches for.
@@ -30,6 +30,8 @@ pub struct Game {
     pub open: Option<bool>,
     pub metadata: Option<Payload>,
     pub summary: Option<Summary>,
+    /// The players' clocks, where the game has a time control.
+    pub clock: Option<Box<GameClock>>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Counts the changes of who has a seat, so that a floor worked out before one is never applied after it.
@@ -71,6 +73,7 @@ impl Game {
             open: None,
             metadata: None,
             summary: None,
+            clock: None,
             created_at: now,
             updated_at: now,
             seats_version: 0,
@@ -120,6 +123,11 @@ impl Game {
     /// The seat of a user, revoked or not.
     pub fn seat_mut(&mut self, user: &UserId) -> Option<&mut Seat> {
         self.seats.binary_search_by(|seat| seat.user_id.cmp(user)).ok().map(|index| &mut self.seats[index])
+    }
+
+    /// Does something to every seat.
+    pub fn for_each_seat(&mut self, change: impl FnMut(&mut Seat)) {
+        self.seats.iter_mut().for_each(change);
     }
 
     /// The seat of a user, unless it was revoked.
@@ -245,6 +253,12 @@ impl Game {
         self.tail.prune(floor);
     }
 
+    /// Whether one of these events may have been recorded before, and be too old for memory to know.
+    #[must_use]
+    pub fn may_have_forgotten(&self, events: &[NewEvent]) -> bool {
+        !self.tail.knows_every_ref() && events.iter().any(|event| event.client_ref.is_some())
+    }
+
     /// Takes in an event that was committed.
     pub fn commit(&mut self, event: Arc<Event>) {
         self.updated_at = self.updated_at.max(event.created_at);
@@ -277,6 +291,7 @@ impl Game {
             + self.id.as_str().len()
             + names
             + texts.map(|text| text.as_str().len() + ALLOCATION).sum::<usize>()
+            + self.clock.as_ref().map_or(0, |clock| clock.accounted_bytes() + ALLOCATION)
             + self.seats.iter().map(Seat::accounted_bytes).sum::<usize>()
             + self.tail.accounted_bytes()
     }
@@ -285,7 +300,7 @@ impl Game {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{EventRef, EventType, NewEvent};
+    use crate::domain::{EventRef, EventType};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
     const DAY: Duration = Duration::from_secs(86_400);
@@ -302,6 +317,7 @@ mod tests {
             user_id: Some(user("ann")),
             client_ref: client_ref.map(|text| EventRef::parse(text).unwrap()),
             expect: expect.map(Sequence::new),
+            next: None,
         }
     }
 

@@ -87,7 +87,7 @@ impl Core {
         let now = self.clock.now();
         let (Some(game), Some(room)) = (self.residents.get_mut(game_id), self.rooms.get_mut(game_id)) else { return };
         let originals = std::mem::take(&mut room.originals);
-        let mut draft = Draft::of(game);
+        let mut draft = Draft::of(game, now);
         let (epoch, head) = (game.epoch, draft.expected_head());
         let recorded = |event: Arc<Event>| Recorded { epoch, repeated: event.sequence <= head, event };
 

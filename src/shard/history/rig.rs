@@ -357,5 +357,6 @@ fn event(client_ref: Option<&str>) -> NewEvent {
         user_id: None,
         client_ref: client_ref.map(|text| EventRef::parse(text).unwrap()),
         expect: None,
+        next: None,
     }
 }

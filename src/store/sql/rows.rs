@@ -129,6 +129,7 @@ impl SeatRow {
             revoked_at: self.revoked_at.map(Timestamp::from_millis),
             metadata: self.metadata.map(Payload::from_store),
             online: false,
+            lost_at: None,
         })
     }
 }
