@@ -47,6 +47,8 @@ impl Core {
                     players: changed.players,
                     open: changed.open,
                     metadata: changed.metadata,
+                    expected_clock: game.clock_version(),
+                    clock: None,
                     at: now,
                 };
                 (Write::ChangeGame(Box::new(change)), Made::Nothing)

@@ -117,7 +117,14 @@ impl Core {
 
         let events = draft.events().to_vec();
         if !events.is_empty() {
-            let append = Append { game_id: game_id.clone(), epoch, expected_head: head, events: events.clone() };
+            let append = Append {
+                game_id: game_id.clone(),
+                epoch,
+                expected_head: head,
+                expected_clock: draft.expected_clock(),
+                events: events.clone(),
+                clock: draft.clock().cloned().map(Box::new),
+            };
             let flight = Flight::Record { requests, events };
             self.submit(game_id, Write::Append(append), flight);
         }

@@ -23,4 +23,4 @@ pub use error::StoreError;
 pub use metrics::StoreMetrics;
 pub use tier::Durable;
 pub use tiered::Store;
-pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};
+pub use write::{Append, ClockChange, Floor, GameChange, Outcome, SeatMark, Served, Write};

@@ -38,7 +38,7 @@ impl Stored {
                 game.seats_version += 1;
                 self.seats.insert(seat.user_id.clone(), Seat { online: false, ..(**seat).clone() });
             }
-            Write::Marks { seats, floors } => {
+            Write::Marks { seats, floors, clocks: _ } => {
                 seats.iter().for_each(|mark| self.mark(mark));
                 for floor in floors {
                     let game = self.game.as_mut().filter(|game| game.seats_version == floor.seats_version);
@@ -47,6 +47,7 @@ impl Stored {
                     }
                 }
             }
+            Write::PutClock(_) | Write::Recall { .. } => unreachable!("not yet"),
             Write::ChangeGame(_) | Write::PutSummary { .. } | Write::DeleteGame { .. } => unreachable!("not played"),
         }
         Outcome::Done

@@ -16,6 +16,7 @@ mod marks;
 mod migrate;
 mod plan;
 mod read;
+mod recall;
 mod removal;
 #[cfg(test)]
 mod server;
