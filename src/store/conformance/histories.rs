@@ -20,7 +20,9 @@ use super::{
     table::{NOW, event, first, game_id, payload, user},
 };
 use crate::{
-    domain::{Epoch, Event, EventRef, Game, GameClock, Generation, Seat, Sequence, SessionId, Summary},
+    domain::{
+        Epoch, Event, EventRef, Game, GameClock, GameId, Generation, Seat, Sequence, SessionId, Summary, Timestamp,
+    },
     store::{
         Append, ClockChange, DurableStore, Floor, GameChange, Outcome, Retention, Revocation, SeatMark, Served, Write,
     },
@@ -45,8 +47,8 @@ enum Step {
 #[derive(Debug, Clone)]
 enum Plan {
     Create { game: usize, clock: bool },
-    Append { game: usize, events: Vec<(Option<usize>, Option<u8>)>, clock: bool, other_life: bool, other_head: bool },
-    Recall { game: usize, events: Vec<(Option<usize>, Option<u8>)> },
+    Append { game: usize, events: Drafted, clock: bool, other_life: bool, other_head: bool },
+    Recall { game: usize, events: Drafted },
     PutClock { game: usize, other_clock: bool },
     Sit { game: usize, user: usize, other_version: bool },
     Change { game: usize, open: Option<bool>, clock: bool, other_version: bool, other_clock: bool },
@@ -155,37 +157,11 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
     let version = |game: usize, other: bool| {
         model.games.get(&id_of(game)).map_or(0, |kept| kept.game.seats_version) + u64::from(other)
     };
-    let clock_of = |game: usize| model.games.get(&id_of(game)).and_then(|kept| kept.game.clock.as_deref().cloned());
-    let clock_version = |game: usize, other: bool| clock_of(game).map_or(0, |clock| clock.version()) + u64::from(other);
-    // Some change or other, which no two of have in common.
-    let changed = |game: usize| {
-        let mut clock = clock_of(game)?;
-        let left = Duration::from_millis(clock.version() + 1);
-        clock.set(None, &[(user(USERS[1]), left)], now).unwrap();
-        Some(clock)
-    };
-    // The rules never let one append name a ref twice.
-    let drafted = |mut events: Vec<(Option<usize>, Option<u8>)>, expected_head: Sequence| {
-        let mut named = HashSet::new();
-        events.retain(|event| event.1.is_none() || named.insert(*event));
-        let numbers = expected_head.number() + 1..;
-        let events = numbers.zip(events).map(|(number, (by, client_ref))| {
-            let client_ref = client_ref.map(|number| EventRef::parse(&number.to_string()).unwrap());
-            let user_id = by.map(|by| user(USERS[by]));
-            Arc::new(Event { user_id, client_ref, created_at: now, ..event(number) })
-        });
-        events.collect::<Vec<_>>()
-    };
+    let clock_version =
+        |game: usize, other: bool| clock_of(model, game).map_or(0, |clock| clock.version()) + u64::from(other);
     let head = |game: usize| model.games.get(&id_of(game)).map_or(Sequence::ZERO, |kept| kept.game.head());
     let write = match plan {
-        Plan::Create { game, clock } => {
-            let mut game = Game::new(id_of(game), now, 0);
-            if clock {
-                game.players = players();
-                game.clock = Some(Box::new(GameClock::new(control(60_000), &players()).unwrap()));
-            }
-            Write::CreateGame(Box::new(game))
-        }
+        Plan::Create { game, clock } => Write::CreateGame(Box::new(made(&id_of(game), clock, now))),
         Plan::Append { game, events, clock, other_life, other_head } => {
             let expected_head = Sequence::new(head(game).number() + u64::from(other_head));
             Write::Append(Append {
@@ -193,17 +169,19 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
                 epoch: life(game, other_life),
                 expected_head,
                 expected_clock: clock_version(game, false),
-                events: drafted(events, expected_head),
-                clock: changed(game).filter(|_| clock).map(Box::new),
+                events: drafted(events, expected_head, now),
+                clock: changed(model, game).filter(|_| clock).map(Box::new),
             })
         }
-        Plan::Recall { game, events } => Write::Recall { game_id: id_of(game), events: drafted(events, head(game)) },
+        Plan::Recall { game, events } => {
+            Write::Recall { game_id: id_of(game), events: drafted(events, head(game), now) }
+        }
         Plan::PutClock { game, other_clock } => Write::PutClock(Box::new(ClockChange {
             game_id: id_of(game),
             epoch: life(game, false),
             // In a game without clocks, nobody puts any.
-            expected_clock: clock_version(game, other_clock || clock_of(game).is_none()),
-            clock: changed(game).unwrap_or_else(|| GameClock::new(control(60_000), &players()).unwrap()),
+            expected_clock: clock_version(game, other_clock || clock_of(model, game).is_none()),
+            clock: changed(model, game).unwrap_or_else(|| GameClock::new(control(60_000), &players()).unwrap()),
             at: now,
         })),
         Plan::Sit { game, user: name, other_version } => Write::TakeSeat {
@@ -220,12 +198,7 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
             open,
             metadata: open.map(|open| payload(&format!("{{\"open\":{open}}}"))),
             expected_clock: clock_version(game, other_clock),
-            clock: clock.then(|| {
-                let mut clock = clock_of(game).unwrap_or_else(|| GameClock::new(control(1), &players()).unwrap());
-                let total = 1 + u64::try_from(clock.control().pace().total.as_millis()).unwrap();
-                clock.change_control(control(total), now);
-                Box::new(clock)
-            }),
+            clock: clock.then(|| Box::new(controlled(model, game))),
             at: now,
         })),
         Plan::SumUp { game, other_life } => Write::PutSummary {
@@ -263,7 +236,7 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
                     game_id: id_of(game),
                     epoch: life(game, false),
                     // Nobody vouches for clocks that are not there.
-                    clock_version: clock_version(game, other_clock || clock_of(game).is_none()),
+                    clock_version: clock_version(game, other_clock || clock_of(model, game).is_none()),
                     until: now,
                 })
                 .collect(),
@@ -271,6 +244,50 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
     };
     let outcome = model.write(&write);
     (write, outcome)
+}
+
+type Drafted = Vec<(Option<usize>, Option<u8>)>;
+
+/// Events that follow this one. The rules never let one append name a ref twice.
+fn drafted(mut events: Drafted, after: Sequence, now: Timestamp) -> Vec<Arc<Event>> {
+    let mut named = HashSet::new();
+    events.retain(|event| event.1.is_none() || named.insert(*event));
+    let numbers = after.number() + 1..;
+    let events = numbers.zip(events).map(|(number, (by, client_ref))| {
+        let client_ref = client_ref.map(|number| EventRef::parse(&number.to_string()).unwrap());
+        let user_id = by.map(|by| user(USERS[by]));
+        Arc::new(Event { user_id, client_ref, created_at: now, ..event(number) })
+    });
+    events.collect()
+}
+
+fn made(id: &GameId, with_clock: bool, now: Timestamp) -> Game {
+    let mut game = Game::new(id.clone(), now, 0);
+    if with_clock {
+        game.players = players();
+        game.clock = Some(Box::new(GameClock::new(control(60_000), &players()).unwrap()));
+    }
+    game
+}
+
+fn clock_of(model: &Model, game: usize) -> Option<GameClock> {
+    model.games.get(&game_id(GAMES[game])).and_then(|kept| kept.game.clock.as_deref().cloned())
+}
+
+/// The clocks of a game after some change or other, which no two of have in common.
+fn changed(model: &Model, game: usize) -> Option<GameClock> {
+    let mut clock = clock_of(model, game)?;
+    let left = Duration::from_millis(clock.version() + 1);
+    clock.set(None, &[(user(USERS[1]), left)], model.now).unwrap();
+    Some(clock)
+}
+
+/// The clocks of a game with another control, or its first ones.
+fn controlled(model: &Model, game: usize) -> GameClock {
+    let mut clock = clock_of(model, game).unwrap_or_else(|| GameClock::new(control(1), &players()).unwrap());
+    let total = 1 + u64::try_from(clock.control().pace().total.as_millis()).unwrap();
+    clock.change_control(control(total), model.now);
+    clock
 }
 
 fn session(model: &Model, game: usize, name: usize) -> SessionId {
