@@ -116,6 +116,12 @@ impl EventType {
         if first && rest && text.len() <= 32 { Ok(Self(text.into())) } else { Err(InvalidType::Alphabet) }
     }
 
+    /// Whether a clock has run out.
+    #[must_use]
+    pub fn is_flag_fall(&self) -> bool {
+        *self.0 == *FLAG_FALL
+    }
+
     /// The type as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -3,11 +3,14 @@
 //! Owns the counting, to the millisecond. The time is an argument and may stand still or jump: what a clock counts is
 //! the time between the points it was told of, never less than nothing. Knows nothing of connections and stores.
 
+mod order;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
+
+pub use order::{ClockAction, ClockOrder};
 
 use super::{OnDisconnect, Rejection, TimeControl, Timer, Timestamp, UserId, event::ALLOCATION};
 

@@ -25,7 +25,7 @@ pub use draft::{Draft, Verdict};
 pub use event::{Event, EventRef, EventType, NewEvent, Payload};
 pub use farewell::Farewell;
 pub use game::{Acknowledged, CatchUp, Game, Summary};
-pub use game_clock::{Changed, ClockState, FlagFall, GameClock, Reading};
+pub use game_clock::{Changed, ClockAction, ClockOrder, ClockState, FlagFall, GameClock, Reading};
 pub use ids::{GameId, SessionId, UserId};
 pub use position::{Epoch, Position, Sequence};
 pub use rejection::Rejection;

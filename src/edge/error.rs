@@ -179,7 +179,7 @@ impl From<ShardError> for Answer {
         match error {
             ShardError::Busy(_) => Self::new(Code::Backpressure, error),
             ShardError::Rejected(rejection) => rejection.into(),
-            ShardError::NoGame | ShardError::NoSession => Self::new(Code::NotFound, error),
+            ShardError::NoGame | ShardError::NoSession | ShardError::NoClock => Self::new(Code::NotFound, error),
             ShardError::Token(_) => Self::unauthorized(),
             ShardError::Unavailable => Self::new(Code::Unavailable, error),
             ShardError::Unknown => Self::new(Code::Unknown, error),

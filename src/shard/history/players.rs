@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    domain::{Epoch, Event, Farewell, GameId, Position, ResumeToken, Sequence, Timestamp, UserId},
+    domain::{Epoch, Event, Farewell, GameId, Position, ResumeToken, Sequence, Timer, Timestamp, UserId},
     shard::{ConnectionId, Delivery, Frame, FrameKind, FrameWriter, Outlet, Slow, messages::Welcome},
 };
 
@@ -50,6 +50,10 @@ impl FrameWriter for Plain {
 
     fn presence(&self, _: &GameId, user: &UserId, _: bool, _: Timestamp) -> Frame {
         Frame { kind: FrameKind::Presence, text: user.as_str().into() }
+    }
+
+    fn time(&self, timer: &Timer) -> Frame {
+        Frame { kind: FrameKind::Time, text: format!("{timer:?}").into() }
     }
 }
 
@@ -129,7 +133,9 @@ impl Player {
                 Delivery::Shared(Frame { kind: FrameKind::Presence, text }) => {
                     assert_ne!(text, self.user_id.as_str(), "nobody is told of itself");
                 }
-                Delivery::Acknowledged { .. } | Delivery::Refused { .. } => {}
+                Delivery::Shared(Frame { kind: FrameKind::Time, .. })
+                | Delivery::Acknowledged { .. }
+                | Delivery::Refused { .. } => {}
             }
         }
         if wire.closed.lock().is_some() {

@@ -78,6 +78,8 @@ impl Rig {
                 open_games: true,
                 create_on_join: true,
                 heartbeat_flush: Duration::from_secs(5),
+                silence: Duration::from_secs(15),
+                clock_broadcast: Duration::from_secs(5),
             },
             budget_bytes: BUDGET_BYTES,
             clock: clock.clone(),
@@ -215,7 +217,7 @@ impl Rig {
     }
 
     fn record(&mut self, events: Vec<NewEvent>, by: Author) {
-        self.command(Deed::Record(Request { events, by, received: Instant::now() }));
+        self.command(Deed::Record(Request { events, by, received: Instant::now(), recalled: false }));
     }
 
     pub fn acknowledge(&mut self, user: usize, back: u64) {
