@@ -11,7 +11,6 @@ use super::{
     reader::LoadRequest,
     residents::{Resident, Use},
     room::{Carried, Loading, Marks, Turn},
-    timing::LEASE,
 };
 use crate::{
     domain::{Farewell, Game, GameId, Role, Timestamp},
@@ -84,12 +83,7 @@ impl Core {
     pub(super) fn take_in(&mut self, mut game: Game) {
         let now = self.clock.now();
         let game_id = game.id.clone();
-        let served = self.watch.get(&game_id).map(|watched| (watched.epoch, watched.clock_version));
-        if let Some(clock) = game.clock.as_mut()
-            && served != Some((game.epoch, clock.version()))
-        {
-            clock.resume_service(LEASE, now);
-        }
+        self.resume_service(&mut game, now);
         game.suppose_connections_lost(self.rules.silence);
         let room = self.rooms.entry(game_id.clone()).or_default();
         if let Some(carried) = room.carried.take().filter(|carried| carried.epoch == game.epoch) {

@@ -25,7 +25,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// How often it is written that running clocks are served, where only then their time counts.
 const VOUCH_EVERY: Duration = Duration::from_secs(1);
 /// For how long after it was written last some node may still serve a game.
-pub(super) const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(2);
 /// Clocks vouched for in one write.
 const WRITE_ROWS: usize = 256;
 /// Games watched of which nothing is in memory. Beyond them, a flag falls when its game is next loaded.
@@ -40,7 +40,8 @@ impl Core {
     /// Looks at the clocks whose time has come.
     pub fn wake(&mut self) {
         let now = self.clock.now();
-        while let Some(game_id) = self.watch.pop_due(now) {
+        let due: Vec<GameId> = std::iter::from_fn(|| self.watch.pop_due(now)).collect();
+        for game_id in due {
             if self.residents.peek(&game_id).is_some() {
                 self.settle(&game_id);
             } else {
@@ -62,9 +63,8 @@ impl Core {
             self.requeue(game_id, Turn::Clock(ClockTurn::Due));
             self.take_turns(game_id);
         }
-        self.show_time(game_id, now);
+        let show_at = self.show_time(game_id, now);
         let Some((task_at, watched)) = self.clock_task(game_id) else { return };
-        let show_at = self.rooms.get(game_id).and_then(|room| room.timing.shown).map(|(_, next)| next);
         let Some(game) = self.residents.peek(game_id) else { return };
         let running = game.clock.as_ref().is_some_and(|clock| clock.running_since().is_some());
         let watches = running || game.clock_task().is_some();
@@ -96,21 +96,24 @@ impl Core {
         Some((task.map(|(at, _)| at.max(self.watch.not_before(game_id))), watched))
     }
 
-    /// Tells everyone in a game what its clocks show, where they have changed or it is time again.
-    fn show_time(&mut self, game_id: &GameId, now: Timestamp) {
-        let Some(game) = self.residents.peek(game_id) else { return };
-        let Some(room) = self.rooms.get_mut(game_id).filter(|room| !room.members.is_empty()) else { return };
-        let Some(clock) = game.clock.as_deref() else { return };
+    /// Tells everyone in a game what its clocks show, where they have changed or it is time again. Returns when to tell
+    /// them next, if somebody is there.
+    fn show_time(&mut self, game_id: &GameId, now: Timestamp) -> Option<Timestamp> {
+        let clock = self.residents.peek(game_id)?.clock.as_deref()?;
+        let room = self.rooms.get_mut(game_id).filter(|room| !room.members.is_empty())?;
         let (version, running) = (clock.version(), clock.running_since().is_some());
-        if room.timing.shown.is_some_and(|(shown, next)| shown == version && (!running || now < next)) {
-            return;
+        let told = room.timing.shown.filter(|(shown, next)| *shown == version && (!running || now < *next));
+        if let Some((_, next)) = told {
+            return Some(next);
         }
-        room.timing.shown = Some((version, now.plus(self.rules.clock_broadcast)));
+        let next = now.plus(self.rules.clock_broadcast);
+        room.timing.shown = Some((version, next));
         let frame = self.frames.time(&clock.timer(now));
         let connections: Vec<_> = room.members.keys().copied().collect();
         for connection in connections {
             self.deliver(game_id, connection, Delivery::Shared(frame.clone()));
         }
+        Some(next)
     }
 
     /// Notes that whoever is in a game has been shown its clocks as they are.
@@ -119,6 +122,15 @@ impl Core {
         let Some(version) = self.residents.peek(game_id).map(Game::clock_version) else { return };
         if let Some(room) = self.rooms.get_mut(game_id) {
             room.timing.shown.get_or_insert((version, next));
+        }
+    }
+
+    /// Makes good for the time that nobody served a game which was just loaded; unless its clock ran here all the time.
+    pub(super) fn resume_service(&self, game: &mut Game, now: Timestamp) {
+        let (epoch, clock_version) = (game.epoch, game.clock_version());
+        let served = Watched { epoch, clock_version, counts_served_time: true };
+        if let Some(clock) = game.clock.as_mut().filter(|_| self.watch.get(&game.id) != Some(served)) {
+            clock.resume_service(LEASE, now);
         }
     }
 
