@@ -17,8 +17,9 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
-        Claims, ClockAction, ClockOrder, Draft, Event, EventRef, EventType, Game, GameClock, GameId, Generation,
-        NewEvent, OnDisconnect, Payload, ResumeToken, Role, Sequence, SessionId, TimeControl, Timestamp, UserId,
+        Claims, ClockAction, ClockOrder, ClockState, Draft, Event, EventRef, EventType, Game, GameClock, GameId,
+        Generation, NewEvent, OnDisconnect, Payload, ResumeToken, Role, Sequence, SessionId, TimeControl, Timestamp,
+        UserId,
     },
     shard::{
         ConnectionId, Journal, Reader,
@@ -61,6 +62,8 @@ pub struct Rig {
     control: Option<TimeControl>,
     /// Whether a backend has told the clocks what to do.
     ordered: bool,
+    /// Whether another node has changed the game.
+    shared: bool,
 }
 
 impl Rig {
@@ -117,6 +120,7 @@ impl Rig {
             floor: Sequence::ZERO,
             control,
             ordered: false,
+            shared: false,
         }
     }
 
@@ -282,6 +286,7 @@ impl Rig {
     /// What another node does that has just loaded the game.
     pub fn record_elsewhere(&mut self) {
         let now = self.clock.now();
+        self.shared = true;
         let Some(game) = self.stored.load(RETENTION) else { return };
         let mut draft = Draft::of(&game, now);
         let mover = game.clock.as_ref().map(|clock| clock.active().clone());
@@ -299,6 +304,7 @@ impl Rig {
 
     pub fn order(&mut self, action: ClockAction, elsewhere: bool) {
         self.ordered = true;
+        self.shared |= elsewhere;
         let order = ClockOrder { action, active: None, remaining: Vec::new() };
         if elsewhere {
             let now = self.clock.now();
@@ -395,6 +401,10 @@ impl Rig {
         }
 
         let Some(game) = self.core.residents.peek(&self.game_id) else { return };
+        let is_writing = self.core.rooms.get(&self.game_id).is_some_and(|room| room.in_flight.is_some());
+        if !self.shared && !is_writing {
+            assert_eq!(game.clock_version(), stored.clock_version(), "what was written counts");
+        }
         let shown = game.timer(self.clock.now()).map(|timer| lasting(&timer));
         let is_out = shown.as_ref().is_some_and(|shown| shown.contains("is out"));
         for player in self.players.iter().filter(|player| player.is_in() && !is_out) {
@@ -414,6 +424,9 @@ impl Rig {
         assert_eq!(self.core.waiting, 0, "nothing is left waiting");
         let due = self.core.residents.peek(&self.game_id).and_then(Game::clock_task);
         assert!(due.is_none_or(|(at, _)| at > self.clock.now()), "nothing is left undone about the clocks: {due:?}");
+        let clock = self.core.residents.peek(&self.game_id).and_then(|game| game.clock.as_deref());
+        let state = clock.map(|clock| clock.reading().state);
+        assert_ne!(state, Some(ClockState::Held), "everybody is here");
         for player in &self.players {
             assert!(player.is_in(), "{} did not come in", player.user_id);
             let head = self.core.residents.peek(&self.game_id).map(crate::domain::Game::head);
