@@ -117,7 +117,14 @@ async fn play(id: GameId, epoch: Epoch, until: Instant, record: &impl AsyncFn(Ap
     let (mut head, mut times) = (0, Vec::new());
     while Instant::now() < until {
         let events = vec![Arc::new(event(head + 1))];
-        let append = Append { game_id: id.clone(), epoch, expected_head: Sequence::new(head), events };
+        let append = Append {
+            game_id: id.clone(),
+            epoch,
+            expected_head: Sequence::new(head),
+            expected_clock: 0,
+            events,
+            clock: None,
+        };
         let began = Instant::now();
         assert!(record(append).await, "every event is recorded");
         times.push(began.elapsed());

@@ -189,6 +189,8 @@ pub(crate) fn shard(
         open_games: settings.auth.open_games,
         create_on_join: settings.app_env == AppEnv::Development,
         heartbeat_flush: settings.heartbeat.flush_interval,
+        silence: settings.heartbeat.interval + settings.heartbeat.flush_interval,
+        clock_broadcast: settings.heartbeat.clock_broadcast_interval,
     };
     let metrics = Arc::new(families.shard(index));
     let parts = Parts {

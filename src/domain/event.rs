@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Sequence, Timestamp, UserId};
+use super::{FlagFall, Sequence, Timestamp, UserId};
 
 /// One recorded thing that happened in a game. Durable, and never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub struct Event {
 }
 
 impl Event {
+    /// What the service itself records when a clock has reached zero.
+    #[must_use]
+    pub fn of_flag_fall(FlagFall { user_id, at }: FlagFall, sequence: Sequence) -> Self {
+        Self {
+            sequence,
+            event_type: EventType(FLAG_FALL.into()),
+            payload: Payload(format!(r#"{{"userId":"{user_id}","remainingMs":0}}"#).into()),
+            user_id: None,
+            client_ref: None,
+            created_at: at,
+        }
+    }
+
     /// Memory that one event takes, in bytes: its texts, itself, and the counter that shares it.
     #[must_use]
     pub fn accounted_bytes(&self) -> usize {
@@ -48,13 +61,15 @@ pub struct NewEvent {
     pub client_ref: Option<EventRef>,
     /// Record only if this is the head when its turn comes.
     pub expect: Option<Sequence>,
+    /// Who has the turn after it, where it ends one; else the following player.
+    pub next: Option<UserId>,
 }
 
 impl NewEvent {
     /// Gives the event its place and time.
     #[must_use]
     pub fn at(self, sequence: Sequence, created_at: Timestamp) -> Event {
-        let NewEvent { event_type, payload, user_id, client_ref, expect: _ } = self;
+        let NewEvent { event_type, payload, user_id, client_ref, expect: _, next: _ } = self;
         Event { sequence, event_type, payload, user_id, client_ref, created_at }
     }
 }
@@ -99,6 +114,12 @@ impl EventType {
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         let rest = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if first && rest && text.len() <= 32 { Ok(Self(text.into())) } else { Err(InvalidType::Alphabet) }
+    }
+
+    /// Whether a clock has run out.
+    #[must_use]
+    pub fn is_flag_fall(&self) -> bool {
+        *self.0 == *FLAG_FALL
     }
 
     /// The type as text.

@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Epoch, Event, GameId, NewEvent, Payload, Position, Rejection, ReplayTail, Seat, Sequence, SessionId, Timestamp,
-    UserId, event::ALLOCATION,
+    Epoch, Event, GameClock, GameId, NewEvent, Payload, Position, Rejection, ReplayTail, Seat, Sequence, SessionId,
+    Timestamp, UserId, event::ALLOCATION,
 };
 
 /// A snapshot of the game's state that its backend vouches for.
@@ -30,6 +30,8 @@ pub struct Game {
     pub open: Option<bool>,
     pub metadata: Option<Payload>,
     pub summary: Option<Summary>,
+    /// The players' clocks, where the game has a time control.
+    pub clock: Option<Box<GameClock>>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Counts the changes of who has a seat, so that a floor worked out before one is never applied after it.
@@ -71,6 +73,7 @@ impl Game {
             open: None,
             metadata: None,
             summary: None,
+            clock: None,
             created_at: now,
             updated_at: now,
             seats_version: 0,
@@ -126,6 +129,11 @@ impl Game {
     /// The seat of a user, revoked or not.
     pub fn seat_mut(&mut self, user: &UserId) -> Option<&mut Seat> {
         self.seats.binary_search_by(|seat| seat.user_id.cmp(user)).ok().map(|index| &mut self.seats[index])
+    }
+
+    /// Does something to every seat.
+    pub fn for_each_seat(&mut self, change: impl FnMut(&mut Seat)) {
+        self.seats.iter_mut().for_each(change);
     }
 
     /// The seat of a user, unless it was revoked.
@@ -251,6 +259,12 @@ impl Game {
         self.tail.prune(floor);
     }
 
+    /// Whether one of these events may have been recorded before, and be too old for memory to know.
+    #[must_use]
+    pub fn may_have_forgotten(&self, events: &[NewEvent]) -> bool {
+        !self.tail.knows_every_ref() && events.iter().any(|event| event.client_ref.is_some())
+    }
+
     /// Takes in an event that was committed.
     pub fn commit(&mut self, event: Arc<Event>) {
         self.updated_at = self.updated_at.max(event.created_at);
@@ -283,104 +297,10 @@ impl Game {
             + self.id.as_str().len()
             + names
             + texts.map(|text| text.as_str().len() + ALLOCATION).sum::<usize>()
+            + self.clock.as_ref().map_or(0, |clock| clock.accounted_bytes() + ALLOCATION)
             + self.seats.iter().map(Seat::accounted_bytes).sum::<usize>()
             + self.tail.accounted_bytes()
     }
-}
-
-/// Events that were found fit to be recorded, and the game as it will be once they are.
-///
-/// Nothing of it counts before it is committed.
-#[derive(Debug)]
-pub struct Draft {
-    first_expected: Sequence,
-    events: Vec<Arc<Event>>,
-}
-
-/// What the rules say to one request to record.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// To be recorded: one entry an event asked for, some of which may be repeats.
-    Record(Vec<Arc<Event>>),
-    /// Every event of it was recorded before.
-    Repeat(Vec<Arc<Event>>),
-    /// An event of it repeats one that waits in this very draft: to be asked again once that is committed.
-    AfterThis,
-    /// Not allowed.
-    Refused(Rejection),
-}
-
-impl Draft {
-    /// Starts from the game as it is committed.
-    #[must_use]
-    pub fn of(game: &Game) -> Self {
-        Self { first_expected: game.head(), events: Vec::new() }
-    }
-
-    /// The head that the events build on.
-    #[must_use]
-    pub fn expected_head(&self) -> Sequence {
-        self.first_expected
-    }
-
-    /// The events to commit, in order.
-    #[must_use]
-    pub fn events(&self) -> &[Arc<Event>] {
-        &self.events
-    }
-
-    fn head(&self) -> Sequence {
-        self.events.last().map_or(self.first_expected, |event| event.sequence)
-    }
-
-    /// Decides on a request: all of its events or none, in their order.
-    ///
-    /// `originals` are events that the game no longer has in memory, but the store found to be repeated.
-    pub fn consider(&mut self, game: &Game, originals: &[Arc<Event>], request: &[NewEvent], now: Timestamp) -> Verdict {
-        let mut answers = Vec::with_capacity(request.len());
-        let drafted = self.events.len();
-        for event in request {
-            if let Some(original) = recorded_before(game, originals, event) {
-                answers.push(Arc::clone(original));
-                continue;
-            }
-            match self.events.iter().position(|other| is_repeat(other, event)) {
-                // The request names a ref twice: one event, two answers.
-                Some(index) if index >= drafted => answers.push(Arc::clone(&self.events[index])),
-                Some(_) => {
-                    self.events.truncate(drafted);
-                    return Verdict::AfterThis;
-                }
-                None => match self.append(event, now) {
-                    Ok(event) => answers.push(event),
-                    Err(rejection) => {
-                        self.events.truncate(drafted);
-                        return Verdict::Refused(rejection);
-                    }
-                },
-            }
-        }
-        if self.events.len() == drafted { Verdict::Repeat(answers) } else { Verdict::Record(answers) }
-    }
-
-    fn append(&mut self, event: &NewEvent, now: Timestamp) -> Result<Arc<Event>, Rejection> {
-        let head = self.head();
-        if let Some(expected) = event.expect.filter(|expected| *expected != head) {
-            return Err(Rejection::Conflict { expected, head });
-        }
-        let event = Arc::new(event.clone().at(head.next(), now));
-        self.events.push(Arc::clone(&event));
-        Ok(event)
-    }
-}
-
-fn is_repeat(recorded: &Event, asked: &NewEvent) -> bool {
-    asked.client_ref.is_some() && recorded.client_ref == asked.client_ref && recorded.user_id == asked.user_id
-}
-
-fn recorded_before<'a>(game: &'a Game, originals: &'a [Arc<Event>], asked: &NewEvent) -> Option<&'a Arc<Event>> {
-    let in_memory = game.tail.find(asked.user_id.as_ref(), asked.client_ref.as_ref()?);
-    in_memory.or_else(|| originals.iter().find(|original| is_repeat(original, asked)))
 }
 
 #[cfg(test)]
@@ -403,6 +323,7 @@ mod tests {
             user_id: Some(user("ann")),
             client_ref: client_ref.map(|text| EventRef::parse(text).unwrap()),
             expect: expect.map(Sequence::new),
+            next: None,
         }
     }
 
@@ -419,17 +340,6 @@ mod tests {
 
     fn sit(game: &mut Game, name: &str, last_ack: u64) {
         game.put_seat(Seat::take(user(name), Sequence::new(last_ack), NOW, TTL));
-    }
-
-    #[test]
-    fn the_sequence_continues_after_everything_was_pruned() {
-        let mut game = game(&[], 5);
-        game.prune(Sequence::new(5));
-
-        let mut draft = Draft::of(&game);
-        let Verdict::Record(events) = draft.consider(&game, &[], &[asked(None, None)], NOW) else { panic!("refused") };
-
-        assert_eq!(events[0].sequence, Sequence::new(6));
     }
 
     #[test]
@@ -539,34 +449,5 @@ mod tests {
         let answer = game.catch_up(None, None);
 
         assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), true, true));
-    }
-
-    #[test]
-    fn a_ref_is_recorded_once_within_a_request_and_across_them() {
-        let game = game(&[], 3);
-        let mut draft = Draft::of(&game);
-
-        let twice = draft.consider(&game, &[], &[asked(Some("new"), None), asked(Some("new"), None)], NOW);
-        let Verdict::Record(answers) = twice else { panic!("{twice:?}") };
-        assert_eq!(answers[0], answers[1]);
-        assert_eq!(draft.events().len(), 1);
-
-        assert_eq!(draft.consider(&game, &[], &[asked(Some("new"), None)], NOW), Verdict::AfterThis);
-        let Verdict::Repeat(original) = draft.consider(&game, &[], &[asked(Some("r2"), None)], NOW) else {
-            panic!("new")
-        };
-        assert_eq!(original[0].sequence, Sequence::new(2));
-    }
-
-    #[test]
-    fn a_request_is_recorded_whole_or_not_at_all() {
-        let game = game(&[], 3);
-        let mut draft = Draft::of(&game);
-
-        let verdict = draft.consider(&game, &[], &[asked(None, Some(3)), asked(None, Some(3))], NOW);
-
-        let (expected, head) = (Sequence::new(3), Sequence::new(4));
-        assert_eq!(verdict, Verdict::Refused(Rejection::Conflict { expected, head }));
-        assert!(draft.events().is_empty());
     }
 }

@@ -3,9 +3,12 @@
 //! Pure and synchronous. Nothing here does I/O, logs, waits or asks for the time: the time is an argument.
 
 pub mod access;
+pub mod clock_task;
+pub mod draft;
 pub mod event;
 pub mod farewell;
 pub mod game;
+pub mod game_clock;
 pub mod ids;
 pub mod position;
 pub mod rejection;
@@ -13,11 +16,16 @@ pub mod replay_tail;
 pub mod resume_token;
 pub mod seat;
 pub mod time;
+pub mod time_control;
+pub mod timer;
 
 pub use access::{Claims, Role};
+pub use clock_task::ClockTask;
+pub use draft::{Draft, Verdict};
 pub use event::{Event, EventRef, EventType, NewEvent, Payload};
 pub use farewell::Farewell;
-pub use game::{Acknowledged, CatchUp, Draft, Game, Summary, Verdict};
+pub use game::{Acknowledged, CatchUp, Game, Summary};
+pub use game_clock::{Changed, ClockAction, ClockOrder, ClockState, FlagFall, GameClock, Reading};
 pub use ids::{GameId, SessionId, UserId};
 pub use position::{Epoch, Position, Sequence};
 pub use rejection::Rejection;
@@ -25,3 +33,5 @@ pub use replay_tail::ReplayTail;
 pub use resume_token::{ResumeToken, TokenKeys};
 pub use seat::{Generation, Seat, TokenRefused};
 pub use time::Timestamp;
+pub use time_control::{InvalidControl, OnDisconnect, Pace, Preset, TimeControl};
+pub use timer::Timer;

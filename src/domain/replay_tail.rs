@@ -98,6 +98,12 @@ impl ReplayTail {
         self.events.iter().rev().take(REF_WINDOW).find(same)
     }
 
+    /// Whether [`find`](Self::find) looks at everything that was ever recorded.
+    #[must_use]
+    pub fn knows_every_ref(&self) -> bool {
+        self.start == Sequence::ZERO && self.events.len() <= REF_WINDOW
+    }
+
     fn pop(&mut self) -> bool {
         let Some(event) = self.events.pop_front() else { return false };
         self.start = event.sequence;

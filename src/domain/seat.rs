@@ -48,6 +48,8 @@ pub struct Seat {
     pub metadata: Option<Payload>,
     /// Whether a connection of this seat is open on this node.
     pub online: bool,
+    /// Where none is, when the last one was lost, as far as this node knows. Kept in no store.
+    pub lost_at: Option<Timestamp>,
 }
 
 /// Why a token does not open a seat.
@@ -77,6 +79,7 @@ impl Seat {
             revoked_at: None,
             metadata: None,
             online: false,
+            lost_at: None,
         }
     }
 
@@ -116,6 +119,10 @@ impl Seat {
 
     /// Takes up what is known of the same session elsewhere and may be ahead.
     pub fn advance(&mut self, known: &Seat) {
+        // Whoever was heard of since the connection was lost has another.
+        if known.last_seen_at >= self.last_seen_at {
+            self.lost_at = known.lost_at;
+        }
         self.last_ack = self.last_ack.max(known.last_ack);
         self.proven = self.proven.max(known.proven);
         self.issued = self.issued.max(known.issued);

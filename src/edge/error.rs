@@ -179,7 +179,7 @@ impl From<ShardError> for Answer {
         match error {
             ShardError::Busy(_) => Self::new(Code::Backpressure, error),
             ShardError::Rejected(rejection) => rejection.into(),
-            ShardError::NoGame | ShardError::NoSession => Self::new(Code::NotFound, error),
+            ShardError::NoGame | ShardError::NoSession | ShardError::NoClock => Self::new(Code::NotFound, error),
             ShardError::Token(_) => Self::unauthorized(),
             ShardError::Unavailable => Self::new(Code::Unavailable, error),
             ShardError::Unknown => Self::new(Code::Unknown, error),
@@ -204,7 +204,13 @@ impl From<Rejection> for Answer {
                 Self { head_sequence: Some(head), ..Self::new(Code::Conflict, rejection) }
             }
             Rejection::Spectator => Self::new(Code::Forbidden, rejection),
-            Rejection::SummaryOutside { .. } => Self::invalid(rejection),
+            Rejection::NotYourTurn => Self::new(Code::NotYourTurn, rejection),
+            Rejection::FlagFallen => Self::new(Code::FlagFallen, rejection),
+            Rejection::SummaryOutside { .. }
+            | Rejection::NoPlayer(_)
+            | Rejection::SpanTooLong(_)
+            | Rejection::NobodyToTime
+            | Rejection::ActivePlayerLeft => Self::invalid(rejection),
         }
     }
 }
@@ -247,6 +253,9 @@ mod tests {
             (Rejection::Conflict { expected, head }.into(), "conflict", 409),
             (Rejection::Spectator.into(), "forbidden", 403),
             (Rejection::SummaryOutside { sequence: head, floor: head, head }.into(), "invalid_message", 400),
+            (Rejection::NotYourTurn.into(), "not_your_turn", 409),
+            (Rejection::FlagFallen.into(), "flag_fallen", 409),
+            (Rejection::NoPlayer("next").into(), "invalid_message", 400),
             (ShardError::NoGame, "not_found", 404),
             (ShardError::NoSession, "not_found", 404),
             (ShardError::Unavailable, "unavailable", 503),

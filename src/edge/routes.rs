@@ -15,7 +15,7 @@ use super::{
     Answer, Code, Edge, admin, auth,
     body::Room,
     health,
-    http::{Answered, events, games, sessions},
+    http::{Answered, clock, events, games, sessions},
     limits, pages, redis_health, ws,
 };
 
@@ -84,6 +84,7 @@ fn backends(cfg: &mut ServiceConfig) {
             ],
         ))
         .service(call("/games/{gameId}/summary", Room::Item, [(Method::PUT, web::to(games::put_summary))]))
+        .service(call("/games/{gameId}/clock", Room::Game, [(Method::PUT, web::to(clock::put))]))
         .service(call(
             "/games/{gameId}/events",
             Room::List,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle};
 use tokio::time::Instant;
 
 use super::{
@@ -16,7 +16,10 @@ use super::{
     handle::Place,
     messages::{Command, Notice},
 };
-use crate::domain::GameId;
+use crate::{
+    clock::Clock,
+    domain::{GameId, Timestamp},
+};
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -43,7 +46,10 @@ pub struct Completed(pub Completion);
 /// One shard as an actor.
 pub struct ShardActor {
     core: Core,
+    clock: Clock,
     ticked_at: Instant,
+    /// The one timer that wakes the shard for a game's clock, and when it goes off.
+    alarm: Option<(Timestamp, SpawnHandle)>,
 }
 
 impl ShardActor {
@@ -54,26 +60,57 @@ impl ShardActor {
             let addr = context.address();
             #[expect(clippy::disallowed_methods, reason = "bounded by what the shard has under way")]
             let postbox = Arc::new(move |completion| addr.do_send(Completed(completion)));
-            Self { core: Core::new(parts, postbox), ticked_at: Instant::now() }
+            let clock = parts.clock.clone();
+            Self { core: Core::new(parts, postbox), clock, ticked_at: Instant::now(), alarm: None }
         })
     }
 
     /// Runs a turn. One that panics leaves its game out of memory, to be loaded afresh.
-    fn turn(&mut self, game_id: Option<&GameId>, turn: impl FnOnce(&mut Core)) {
+    fn turn(&mut self, game_id: Option<&GameId>, context: &mut Context<Self>, turn: impl FnOnce(&mut Core)) {
         if catch_unwind(AssertUnwindSafe(|| turn(&mut self.core))).is_err() {
             self.core.panicked(game_id);
         }
         // A flood of messages starves an actor's own timers.
         if self.ticked_at.elapsed() >= 2 * TICK {
-            self.tick();
+            self.tick(context);
+        } else if self.core.next_wake().is_some_and(|wake| wake <= self.clock.now()) {
+            self.wake(context);
+        } else {
+            self.set_alarm(context);
         }
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, context: &mut Context<Self>) {
         self.ticked_at = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| self.core.tick())).is_err() {
             self.core.panicked(None);
         }
+        self.set_alarm(context);
+    }
+
+    fn wake(&mut self, context: &mut Context<Self>) {
+        if catch_unwind(AssertUnwindSafe(|| self.core.wake())).is_err() {
+            self.core.panicked(None);
+        }
+        self.set_alarm(context);
+    }
+
+    /// Sets the alarm to the time when a clock is next to be looked at. A tick would be up to 50 ms late.
+    fn set_alarm(&mut self, context: &mut Context<Self>) {
+        let wake = self.core.next_wake();
+        if wake == self.alarm.map(|(at, _)| at) {
+            return;
+        }
+        if let Some((_, alarm)) = self.alarm.take() {
+            context.cancel_future(alarm);
+        }
+        self.alarm = wake.map(|wake| {
+            let alarm = context.run_later(wake.since(self.clock.now()), |shard, context| {
+                shard.alarm = None;
+                shard.wake(context);
+            });
+            (wake, alarm)
+        });
     }
 }
 
@@ -81,33 +118,33 @@ impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(TICK, |shard, _| shard.tick());
+        context.run_interval(TICK, |shard, context| shard.tick(context));
     }
 }
 
 impl Handler<Enqueued> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Enqueued { command, place, at }: Enqueued, _: &mut Self::Context) {
+    fn handle(&mut self, Enqueued { command, place, at }: Enqueued, context: &mut Self::Context) {
         self.core.taken_out(place.give_back(), at.elapsed());
         let game_id = command.game_id.clone();
-        self.turn(Some(&game_id), |core| core.command(command));
+        self.turn(Some(&game_id), context, |core| core.command(command));
     }
 }
 
 impl Handler<Told> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Told(notice): Told, _: &mut Self::Context) {
-        self.turn(None, |core| core.notice(notice));
+    fn handle(&mut self, Told(notice): Told, context: &mut Self::Context) {
+        self.turn(None, context, |core| core.notice(notice));
     }
 }
 
 impl Handler<Completed> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Completed(completion): Completed, _: &mut Self::Context) {
+    fn handle(&mut self, Completed(completion): Completed, context: &mut Self::Context) {
         let game_id = completion.game_id().cloned();
-        self.turn(game_id.as_ref(), |core| core.complete(completion));
+        self.turn(game_id.as_ref(), context, |core| core.complete(completion));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 
 use super::{ShardError, messages::Welcome};
-use crate::domain::{Event, EventRef, Farewell, GameId, Sequence, Timestamp, UserId};
+use crate::domain::{Event, EventRef, Farewell, GameId, Sequence, Timer, Timestamp, UserId};
 
 /// Names one connection on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,7 @@ pub enum FrameKind {
     /// A live event.
     Event(Sequence),
     Presence,
+    Time,
 }
 
 /// The connection's queue is full. It is to be closed; its client resumes.
@@ -70,4 +71,7 @@ pub trait FrameWriter: Send + Sync {
 
     /// A player came or left.
     fn presence(&self, game: &GameId, user: &UserId, online: bool, at: Timestamp) -> Frame;
+
+    /// What a game's clocks show.
+    fn time(&self, timer: &Timer) -> Frame;
 }

@@ -12,11 +12,12 @@ use super::{
     messages::{Command, Deed, Notice, ShardStats},
     metrics::ShardMetrics,
     residents::Residents,
-    room::{Room, Turn},
+    room::{ClockTurn, Room, Turn},
+    watch::Watch,
 };
 use crate::{
     clock::Clock,
-    domain::{Farewell, Game, GameId, UserId},
+    domain::{Farewell, Game, GameId, Timestamp, UserId},
     shard::ConnectionId,
     store::{CacheTier, EventPage, Loaded, SeatMark, StoreError},
 };
@@ -36,6 +37,10 @@ pub struct Rules {
     pub create_on_join: bool,
     /// How late a sign of life may reach the durable store.
     pub heartbeat_flush: Duration,
+    /// How long a client that is connected elsewhere may show no sign of life in the store.
+    pub silence: Duration,
+    /// How often everyone is told what a running clock shows.
+    pub clock_broadcast: Duration,
 }
 
 /// What comes back to a shard from the journal and the reader.
@@ -73,6 +78,9 @@ pub struct Core {
     pub(super) residents: Residents<GameId, Game>,
     pub(super) rooms: HashMap<GameId, Room>,
     pub(super) marking: Marking,
+    /// The games whose clocks run here.
+    pub(super) watch: Watch,
+    pub(super) vouched_at: Timestamp,
     pub(super) metrics: Arc<ShardMetrics>,
     /// Deeds parked and turns waiting, in all rooms.
     pub(super) waiting: usize,
@@ -96,7 +104,7 @@ impl Core {
     #[must_use]
     pub fn new(parts: Parts, postbox: Postbox) -> Self {
         let Parts { index, rules, budget_bytes, clock, frames, journal, reader, bus, metrics } = parts;
-        let marking = Marking::new(clock.now());
+        let (marking, vouched_at) = (Marking::new(clock.now()), clock.now());
         Self {
             index,
             rules,
@@ -109,6 +117,8 @@ impl Core {
             residents: Residents::new(budget_bytes),
             rooms: HashMap::new(),
             marking,
+            watch: Watch::default(),
+            vouched_at,
             metrics,
             waiting: 0,
         }
@@ -153,7 +163,11 @@ impl Core {
             Notice::Stands(stands) => stands.into_iter().for_each(|(game_id, stand)| self.compare(&game_id, stand)),
             // Whoever asked may be gone.
             Notice::Live(reply) => drop(reply.send(self.live_games())),
-            Notice::Drain => self.submit_marks(),
+            Notice::Drain => {
+                self.submit_marks();
+                self.vouched_at = Timestamp::default();
+                self.vouch(self.clock.now());
+            }
             // Whoever asked may be gone.
             Notice::Stats(reply) => drop(reply.send(self.stats())),
         }
@@ -175,7 +189,9 @@ impl Core {
         while let Some(game_id) = self.residents.pop_due(now) {
             self.expire(&game_id, now);
         }
+        self.wake();
         self.flush_marks(now);
+        self.vouch(now);
         self.residents.fit();
         self.publish();
     }
@@ -207,6 +223,7 @@ impl Core {
             }
             Deed::Configure { spec, reply } => self.queue(game_id, Turn::Change { spec, reply }),
             Deed::PutSummary { summary, reply } => self.queue(game_id, Turn::Summarize { summary, reply }),
+            Deed::SetClock { order, reply } => self.queue(game_id, Turn::Clock(ClockTurn::Order { order, reply })),
             Deed::Delete(reply) => self.queue(game_id, Turn::Delete(reply)),
             Deed::TakeSeat { user_id, metadata, reply } => self.take_seat(game_id, user_id, metadata, reply),
             Deed::Validate { token, reply } => drop(reply.send(self.validate(game_id, &token))),

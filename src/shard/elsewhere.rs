@@ -41,7 +41,11 @@ impl Core {
         let is_behind = match (stand, flight) {
             (None, _) => true,
             (Some(stand), _) if stand.epoch != game.epoch => true,
-            (Some(stand), None) => stand.head > game.head() || stand.seats_version > game.seats_version,
+            (Some(stand), None) => {
+                stand.head > game.head()
+                    || stand.seats_version > game.seats_version
+                    || stand.clock_version > game.clock_version()
+            }
             // What is being written may be what the store is ahead by. Of events, it will tell by itself.
             (Some(stand), Some(Flight::Record { .. })) => stand.seats_version > game.seats_version,
             (Some(_), Some(Flight::Other { .. })) => false,
@@ -78,6 +82,7 @@ impl Core {
             | Deed::Describe { .. }
             | Deed::Configure { .. }
             | Deed::PutSummary { .. }
+            | Deed::SetClock { .. }
             | Deed::Delete(_)
             | Deed::TakeSeat { .. } => false,
         }

@@ -16,6 +16,8 @@ pub enum ShardError {
     NoGame,
     #[error("there is no such session")]
     NoSession,
+    #[error("this game has no clocks: set its timeControl first")]
+    NoClock,
     #[error(transparent)]
     Token(#[from] TokenRefused),
     #[error("the durable store is not available")]

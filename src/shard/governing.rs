@@ -9,10 +9,13 @@ use super::{
     messages::{Configured, EventsView, GameSpec, GameView, Reply, SessionView, Source},
     reader::PageRequest,
     refusing::farewell,
-    room::{Flight, Loading, Made, Sitter, Turn},
+    room::{ClockTurn, Flight, Loading, Made, Sitter, Turn},
 };
 use crate::{
-    domain::{Farewell, Game, GameId, Generation, Payload, ResumeToken, Role, Seat, Sequence, SessionId, UserId},
+    domain::{
+        Changed, ClockTask, Farewell, Game, GameClock, GameId, Generation, Payload, Rejection, ResumeToken, Role, Seat,
+        Sequence, SessionId, Timestamp, UserId,
+    },
     store::{EventPage, GameChange, PageLimit, Revoked, StoreError, Write},
 };
 
@@ -22,7 +25,14 @@ const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 impl Core {
     /// Has a game made. On its way back it is taken in, and what waited for it goes on.
     pub(super) fn create(&mut self, game_id: &GameId, spec: GameSpec, reply: Option<Reply<Configured>>) {
-        let mut game = Game::new(game_id.clone(), self.clock.now(), self.rules.retention);
+        let now = self.clock.now();
+        let mut game = Game::new(game_id.clone(), now, self.rules.retention);
+        match timed(&game, &spec, now) {
+            Ok(clock) => game.clock = clock,
+            Err(rejection) => {
+                return self.refuse_turn(game_id, Turn::Create { spec, reply }, ShardError::Rejected(rejection));
+            }
+        }
         apply(&mut game, spec.clone());
         let write = Write::CreateGame(Box::new(game.clone()));
         self.submit(
@@ -37,7 +47,14 @@ impl Core {
         let now = self.clock.now();
         let Some(game) = self.residents.peek(game_id) else { return };
         let (write, made) = match &turn {
+            Turn::Change { .. } if matches!(game.clock_task(), Some((at, ClockTask::Fall)) if at <= now) => {
+                return self.after_the_flag(game_id, turn);
+            }
             Turn::Change { spec, .. } => {
+                let clock = match timed(game, spec, now) {
+                    Ok(clock) => clock,
+                    Err(rejection) => return self.refuse_turn(game_id, turn, ShardError::Rejected(rejection)),
+                };
                 let mut changed = game.clone();
                 apply(&mut changed, spec.clone());
                 let change = GameChange {
@@ -47,9 +64,11 @@ impl Core {
                     players: changed.players,
                     open: changed.open,
                     metadata: changed.metadata,
+                    expected_clock: game.clock_version(),
+                    clock: clock.clone(),
                     at: now,
                 };
-                (Write::ChangeGame(Box::new(change)), Made::Nothing)
+                (Write::ChangeGame(Box::new(change)), clock.map_or(Made::Nothing, Made::Clock))
             }
             Turn::Sit { user_id, metadata, .. } => {
                 if game.live_seat(user_id).is_some() {
@@ -77,8 +96,12 @@ impl Core {
                 (Write::PutSummary { game_id: game_id.clone(), epoch, summary, at: now }, Made::Nothing)
             }
             Turn::Delete(_) => (Write::DeleteGame { game_id: game_id.clone(), epoch: game.epoch }, Made::Nothing),
+            Turn::Recall(request, _) => {
+                let events = request.events.iter().map(|event| Arc::new(event.clone().at(game.head(), now)));
+                (Write::Recall { game_id: game_id.clone(), events: events.collect() }, Made::Nothing)
+            }
             // These are written elsewhere.
-            Turn::Record(_) | Turn::Create { .. } => return,
+            Turn::Record(_) | Turn::Clock(_) | Turn::Create { .. } => return,
         };
         self.submit(game_id, write, Flight::Other { turn, made });
     }
@@ -93,9 +116,12 @@ impl Core {
                     let _ = reply.send(Ok(Configured { created: true, game }));
                 }
             }
-            (Turn::Change { spec, reply }, _) => {
+            (Turn::Change { spec, reply }, made) => {
                 if let Some(game) = self.residents.get_mut(game_id) {
                     apply(game, spec);
+                    if let Made::Clock(clock) = made {
+                        game.keep_clock(*clock);
+                    }
                     game.seats_version += 1;
                     game.updated_at = now;
                 }
@@ -120,12 +146,23 @@ impl Core {
                 self.prune(game_id, now);
                 let _ = reply.send(Ok(()));
             }
+            (Turn::Clock(turn), Made::Clock(clock)) => {
+                if let Some(game) = self.residents.get_mut(game_id) {
+                    game.keep_clock(*clock);
+                    game.updated_at = game.updated_at.max(now);
+                }
+                self.clock_turn_done(game_id, turn);
+            }
+            // Nothing that it repeats: the rules' word stands.
+            (Turn::Recall(request, rejection), _) => {
+                self.refuse_record(game_id, request, ShardError::Rejected(rejection));
+            }
             (Turn::Delete(reply), _) => {
                 self.forget(game_id, Farewell::GameEnded);
                 let _ = reply.send(Ok(()));
             }
             // A turn always lands with what it set out to make.
-            (turn @ (Turn::Record(_) | Turn::Create { .. } | Turn::Sit { .. }), _) => {
+            (turn @ (Turn::Record(_) | Turn::Clock(_) | Turn::Create { .. } | Turn::Sit { .. }), _) => {
                 self.refuse_turn(game_id, turn, ShardError::Internal);
             }
         }
@@ -171,6 +208,7 @@ impl Core {
             head: game.head(),
             floor: game.floor,
             players: players(game),
+            timer: game.timer(self.clock.now()),
             summary: game.summary.as_ref().map(|summary| summary.sequence),
             metadata: game.metadata.clone(),
             open: game.open,
@@ -270,12 +308,14 @@ impl Core {
     pub(super) fn refuse_turn(&mut self, game_id: &GameId, turn: Turn, error: ShardError) {
         // Whoever asked may be gone.
         match turn {
-            Turn::Record(request) => self.refuse_record(game_id, request, error),
+            Turn::Record(request) | Turn::Recall(request, _) => self.refuse_record(game_id, request, error),
+            Turn::Clock(turn) => self.refuse_clock_turn(game_id, turn, error),
             Turn::Create { reply, .. } => {
                 if let Some(reply) = reply {
                     drop(reply.send(Err(error)));
                 }
-                // What waited for the game to be made waits in vain.
+                // What waited for the game to be made waits in vain. That it was wanted otherwise is its maker's business.
+                let error = if let ShardError::Rejected(_) = error { ShardError::NoGame } else { error };
                 self.refuse_all(game_id, error);
             }
             Turn::Change { reply, .. } => drop(reply.send(Err(error))),
@@ -290,7 +330,9 @@ impl Turn {
     /// Whether nobody waits for it any more.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
-            Turn::Record(request) => request.is_abandoned(),
+            Turn::Record(request) | Turn::Recall(request, _) => request.is_abandoned(),
+            Turn::Clock(ClockTurn::Due | ClockTurn::StillDue) => false,
+            Turn::Clock(ClockTurn::Order { reply, .. }) => reply.is_closed(),
             // Others may wait for the game, whoever asked for it first.
             Turn::Create { .. } => false,
             Turn::Change { reply, .. } => reply.is_closed(),
@@ -302,8 +344,25 @@ impl Turn {
 }
 
 fn apply(game: &mut Game, spec: GameSpec) {
-    let GameSpec { players, open, metadata } = spec;
+    let GameSpec { players, open, metadata, time_control: _ } = spec;
     game.players = players.unwrap_or(std::mem::take(&mut game.players));
     game.open = open.or(game.open);
     game.metadata = metadata.or(game.metadata.take());
+}
+
+/// The clocks that a game is to have, where they are to change.
+fn timed(game: &Game, spec: &GameSpec, now: Timestamp) -> Result<Option<Box<GameClock>>, Rejection> {
+    let players = spec.players.as_ref().unwrap_or(&game.players);
+    let control = spec.time_control.as_deref().cloned();
+    let Some(clock) = game.clock.as_deref() else {
+        return control.map(|control| GameClock::new(control, players).map(Box::new)).transpose();
+    };
+    let mut clock = clock.clone();
+    let mut changed = clock.change_players(players)?;
+    if let Some(control) = control
+        && clock.change_control(control, now) == Changed::Yes
+    {
+        changed = Changed::Yes;
+    }
+    Ok((changed == Changed::Yes).then(|| Box::new(clock)))
 }

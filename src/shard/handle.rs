@@ -273,7 +273,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        domain::{Claims, Event, Farewell, Role, UserId},
+        domain::{Claims, Event, Farewell, Role, Timer, UserId},
         shard::{
             Bus, ConnectionId, Delivery, Frame, FrameWriter, Journal, Outlet, Reader, Slow,
             core::{Parts, Rules},
@@ -298,6 +298,10 @@ mod tests {
 
         fn presence(&self, _: &GameId, _: &UserId, _: bool, _: Timestamp) -> Frame {
             unreachable!("nobody else is there")
+        }
+
+        fn time(&self, _: &Timer) -> Frame {
+            unreachable!("there are no clocks")
         }
     }
 
@@ -342,6 +346,8 @@ mod tests {
             open_games: true,
             create_on_join: true,
             heartbeat_flush: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+            clock_broadcast: Duration::from_secs(5),
         };
         let shards = (0..2).map(|index| {
             let metrics = Arc::new(families.shard(index));

@@ -74,6 +74,7 @@ impl Core {
             | Deed::Describe { .. }
             | Deed::Configure { .. }
             | Deed::PutSummary { .. }
+            | Deed::SetClock { .. }
             | Deed::Delete(_)
             | Deed::Validate { .. }
             | Deed::ReadSession { .. }
@@ -103,7 +104,7 @@ impl Core {
             // A seat that nobody has come to yet, because a backend took it, is as new as one taken just now.
             let known = seat.proven > Generation::default() || seat.last_ack > entrance;
             kept = known.then_some(seat.last_ack);
-            seat.online = true;
+            seat.come();
             self.metrics.seat_given(seat);
             let generation = seat.issue(presented, now, self.rules.token_ttl);
             let (session_id, issued_at, expires_at) = (seat.session_id, seat.issued_at, seat.expires_at);
@@ -136,6 +137,7 @@ impl Core {
             resumed: session.is_some() && !newcomer,
             recovered: start.recovered,
             summary: start.summary,
+            timer: game.timer(now),
             players: players(game),
             events,
             more,
@@ -150,6 +152,7 @@ impl Core {
             self.mark_seat(game_id, user_id);
         }
         self.deliver(game_id, join.connection, Delivery::Welcome(Box::new(welcome)));
+        self.time_is_shown(game_id);
         if comes_online {
             self.announce(game_id, user_id, true, now);
         }
@@ -241,16 +244,15 @@ impl Core {
     /// Notes that a connection which was a member is gone.
     fn departed(&mut self, game_id: &GameId, member: &Member) {
         let Some((session_id, _)) = member.session else { return };
-        let seen = member.outlet.last_seen();
+        let (seen, now) = (member.outlet.last_seen(), self.clock.now());
         self.mark_loosely(SeatMark::sign_of_life(session_id, seen, self.rules.token_ttl));
         if self.rooms.get(game_id).is_some_and(|room| room.is_online(&member.user_id)) {
             return;
         }
         if let Some(seat) = self.residents.get_mut(game_id).and_then(|game| game.seat_mut(&member.user_id)) {
-            seat.online = false;
-            seat.see(seen, self.rules.token_ttl);
+            seat.leave(seen, self.rules.token_ttl, now);
         }
-        self.announce(game_id, &member.user_id, false, self.clock.now());
+        self.announce(game_id, &member.user_id, false, now);
     }
 
     /// Notes that a client holds the token that its connection was given; those before it are refused from now on.

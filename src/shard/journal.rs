@@ -95,9 +95,11 @@ async fn run(store: Store, mut submissions: mpsc::Receiver<Submission>, metrics:
 fn weight(write: &Write) -> usize {
     match write {
         Write::Append(append) => append.events.len(),
-        Write::Marks { seats, floors } => seats.len() + floors.len(),
+        Write::Recall { events, .. } => events.len(),
+        Write::Marks { seats, floors, clocks } => seats.len() + floors.len() + clocks.len(),
         Write::CreateGame(_)
         | Write::ChangeGame(_)
+        | Write::PutClock(_)
         | Write::PutSummary { .. }
         | Write::TakeSeat { .. }
         | Write::DeleteGame { .. } => 1,

@@ -186,8 +186,8 @@ impl Core {
         let seats = marked.games.iter().flat_map(|game| &game.seats).chain(&marked.loose).cloned().collect();
         let postbox = Arc::clone(&self.postbox);
         let then = Box::new(move |written| postbox(Completion::Marked { marked, written }));
-        if let Err((busy, submission)) = self.journal.submit(Submission { write: Write::Marks { seats, floors }, then })
-        {
+        let write = Write::Marks { seats, floors, clocks: Vec::new() };
+        if let Err((busy, submission)) = self.journal.submit(Submission { write, then }) {
             // As if it had been tried: what it was about is due again.
             self.metrics.refused(busy);
             (submission.then)(Err(StoreError::Unavailable(busy.to_string())));

@@ -94,6 +94,8 @@ impl Core {
     pub(super) fn take_in(&mut self, mut game: Game, source: Source) {
         let now = self.clock.now();
         let game_id = game.id.clone();
+        self.resume_service(&mut game, now);
+        game.suppose_connections_lost(self.rules.silence);
         let room = self.rooms.entry(game_id.clone()).or_default();
         if let Some(carried) = room.carried.take().filter(|carried| carried.epoch == game.epoch) {
             for known in carried.seats {
@@ -110,7 +112,7 @@ impl Core {
         }
         for member in room.members.values().filter(|member| member.role == Role::Player) {
             if let Some(seat) = game.seat_mut(&member.user_id) {
-                seat.online = true;
+                seat.come();
             }
         }
         let used = if room.members.is_empty() { Use::Idle } else { Use::Connected };
@@ -135,6 +137,7 @@ impl Core {
 
     /// The store has no such game: what waited for it makes it, or is refused.
     fn not_found(&mut self, game_id: &GameId) {
+        self.watch.forget(game_id);
         let Some(room) = self.rooms.get_mut(game_id) else { return };
         room.members.values().for_each(|member| member.outlet.close(Farewell::GameEnded));
         room.members.clear();
@@ -174,6 +177,9 @@ impl Core {
         if self.residents.remove(game_id).is_some() {
             self.metrics.deletes.inc();
         }
+        if why == Farewell::GameEnded {
+            self.watch.forget(game_id);
+        }
         let error = if why == Farewell::Internal { ShardError::Internal } else { ShardError::NoGame };
         self.refuse_all(game_id, error);
         let Some(room) = self.rooms.get_mut(game_id) else { return };
@@ -209,6 +215,7 @@ impl Core {
 
     /// Brings the books in order after a turn in a game: its weight, its use, its deadline; and ends a room that idles.
     pub(super) fn settle(&mut self, game_id: &GameId) {
+        self.keep_time(game_id);
         let now = self.clock.now();
         let (mut connected, mut writing, mut idle) = (false, false, true);
         if let Some(room) = self.rooms.get(game_id) {
@@ -259,6 +266,7 @@ impl Deed {
             | Deed::Describe { .. }
             | Deed::Configure { .. }
             | Deed::PutSummary { .. }
+            | Deed::SetClock { .. }
             | Deed::Delete(_)
             | Deed::ReadSession { .. }
             | Deed::Heartbeat { .. } => None,
@@ -283,6 +291,7 @@ impl Deed {
             | Deed::Describe { .. }
             | Deed::Configure { .. }
             | Deed::PutSummary { .. }
+            | Deed::SetClock { .. }
             | Deed::Delete(_) => None,
         }
     }

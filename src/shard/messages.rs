@@ -7,8 +7,8 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{ConnectionId, Outlet, ShardError};
 use crate::{
     domain::{
-        Claims, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat, Sequence,
-        SessionId, Summary, Timestamp, UserId,
+        Claims, ClockOrder, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat,
+        Sequence, SessionId, Summary, TimeControl, Timer, Timestamp, UserId,
     },
     store::{Change, Origin, Revoked, Stand},
 };
@@ -54,6 +54,11 @@ pub enum Deed {
     PutSummary {
         summary: Summary,
         reply: Reply<()>,
+    },
+    /// Starts, stops or sets the clocks. Answered by what they show then.
+    SetClock {
+        order: ClockOrder,
+        reply: Reply<Timer>,
     },
     Delete(Reply<()>),
     TakeSeat {
@@ -131,6 +136,8 @@ pub struct Request {
     pub by: Author,
     /// When it came to this node.
     pub received: Instant,
+    /// Whether the store was asked for what it may repeat. Set by the shard.
+    pub recalled: bool,
 }
 
 /// Who wants events recorded.
@@ -169,6 +176,7 @@ pub struct Welcome {
     pub resumed: bool,
     pub recovered: bool,
     pub summary: Option<Summary>,
+    pub timer: Option<Timer>,
     pub players: Vec<PlayerView>,
     /// The first missed events; more follow by `CatchUp` where `more` says so.
     pub events: Vec<Arc<Event>>,
@@ -210,6 +218,7 @@ pub struct GameSpec {
     pub players: Option<Vec<UserId>>,
     pub open: Option<bool>,
     pub metadata: Option<Payload>,
+    pub time_control: Option<Box<TimeControl>>,
 }
 
 /// A game that was made or changed.
@@ -227,6 +236,7 @@ pub struct GameView {
     pub head: Sequence,
     pub floor: Sequence,
     pub players: Vec<PlayerView>,
+    pub timer: Option<Timer>,
     pub summary: Option<Sequence>,
     pub metadata: Option<Payload>,
     pub open: Option<bool>,

@@ -73,6 +73,7 @@ pub struct ShardFamilies {
     slow_consumers: Counter,
     event_seconds: Histogram,
     prune_lag: Histogram,
+    flag_falls: Counter,
     panics: Counter,
 }
 
@@ -136,6 +137,8 @@ impl ShardFamilies {
             "Time from an acknowledgement to the durable pruning that it allowed",
             prune_lag.clone(),
         );
+        let flag_falls = Counter::default();
+        registry.register("game_flag_falls", "Clocks that ran out and were recorded by this node", flag_falls.clone());
         let panics = Counter::default();
         registry.register("shard_panics", "Turns that panicked; their games were loaded afresh", panics.clone());
         for operation in ["get", "set"] {
@@ -157,6 +160,7 @@ impl ShardFamilies {
             slow_consumers,
             event_seconds,
             prune_lag,
+            flag_falls,
             panics,
         }
     }
@@ -199,6 +203,7 @@ impl ShardFamilies {
             slow_consumers: self.slow_consumers.clone(),
             event_seconds: self.event_seconds.clone(),
             prune_lag: self.prune_lag.clone(),
+            flag_falls: self.flag_falls.clone(),
             panics: self.panics.clone(),
         }
     }
@@ -231,6 +236,7 @@ pub struct ShardMetrics {
     slow_consumers: Counter,
     pub event_seconds: Histogram,
     pub prune_lag: Histogram,
+    pub flag_falls: Counter,
     pub panics: Counter,
 }
 

@@ -1,7 +1,8 @@
 //! Who owns a game: exactly one shard, and within it one turn at a time.
 //!
 //! A command enters by [`Shards`], crosses the bounded mailbox of its game's shard ([`actor`]) and is done in one turn
-//! of [`core`]: `joining`, `recording`, `marking` and `governing` are its topics, `memory` is a game's way in and out,
+//! of [`core`]: `joining`, `recording`, `marking`, `timing` and `governing` are its topics, `memory` is a game's way in and
+//! out,
 //! [`residents`] and `room` are what is kept. What has to be written goes through the [`journal`], what has to be read
 //! through the [`reader`]. What other nodes do comes in by the [`bus`], and `elsewhere` says what becomes of it.
 
@@ -27,6 +28,8 @@ mod recording;
 mod refusing;
 pub mod residents;
 mod room;
+mod timing;
+mod watch;
 
 pub use bus::Bus;
 pub use connection::{ConnectionId, Delivery, Frame, FrameKind, FrameWriter, Outlet, Slow};

@@ -50,7 +50,7 @@ impl Core {
         self.waiting += 1;
     }
 
-    fn requeue(&mut self, game_id: &GameId, turn: Turn) {
+    pub(super) fn requeue(&mut self, game_id: &GameId, turn: Turn) {
         self.rooms.entry(game_id.clone()).or_default().turns.push_front(turn);
         self.waiting += 1;
     }
@@ -71,28 +71,34 @@ impl Core {
                     self.requeue(game_id, turn);
                     return self.load(game_id);
                 }
-                Turn::Record(request) => self.draft(game_id, request),
+                Turn::Record(request) => self.draft(game_id, Some(request)),
+                Turn::Clock(turn) => self.take_clock_turn(game_id, turn),
                 // Another node was faster.
                 Turn::Create { spec, reply: Some(reply) } => self.govern(game_id, Turn::Change { spec, reply }),
                 Turn::Create { reply: None, .. } => {}
-                turn @ (Turn::Change { .. } | Turn::Sit { .. } | Turn::Summarize { .. } | Turn::Delete(_)) => {
+                turn @ (Turn::Recall(..)
+                | Turn::Change { .. }
+                | Turn::Sit { .. }
+                | Turn::Summarize { .. }
+                | Turn::Delete(_)) => {
                     self.govern(game_id, turn);
                 }
             }
         }
     }
 
-    /// Decides on a request and on those right behind it, and submits what is fit to be recorded.
-    fn draft(&mut self, game_id: &GameId, first: Request) {
+    /// Decides on a request and on those right behind it, and submits what is fit to be recorded, a flag that is due
+    /// before all.
+    pub(super) fn draft(&mut self, game_id: &GameId, first: Option<Request>) {
         let now = self.clock.now();
         let (Some(game), Some(room)) = (self.residents.get_mut(game_id), self.rooms.get_mut(game_id)) else { return };
         let originals = std::mem::take(&mut room.originals);
-        let mut draft = Draft::of(game);
+        let mut draft = Draft::of(game, now);
         let (epoch, head) = (game.epoch, draft.expected_head());
         let recorded = |event: Arc<Event>| Recorded { epoch, repeated: event.sequence <= head, event };
 
         let (mut requests, mut answered, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let mut next = Some(first);
+        let mut next = first;
         while let Some(request) = next.take() {
             match draft.consider(game, &originals, &request.events, now) {
                 Verdict::Record(events) => {
@@ -102,6 +108,11 @@ impl Core {
                 Verdict::Repeat(events) => answered.push((request.by, events.into_iter().map(recorded).collect())),
                 Verdict::AfterThis => {
                     room.turns.push_front(Turn::Record(request));
+                    self.waiting += 1;
+                    break;
+                }
+                Verdict::Refused(rejection) if !request.recalled && game.may_have_forgotten(&request.events) => {
+                    room.turns.push_front(Turn::Recall(request, rejection));
                     self.waiting += 1;
                     break;
                 }
@@ -117,8 +128,16 @@ impl Core {
 
         let events = draft.events().to_vec();
         if !events.is_empty() {
-            let append = Append { game_id: game_id.clone(), epoch, expected_head: head, events: events.clone() };
-            let flight = Flight::Record { requests, events };
+            let clock = draft.clock().cloned().map(Box::new);
+            let append = Append {
+                game_id: game_id.clone(),
+                epoch,
+                expected_head: head,
+                expected_clock: draft.expected_clock(),
+                events: events.clone(),
+                clock: clock.clone(),
+            };
+            let flight = Flight::Record { requests, events, clock };
             self.submit(game_id, Write::Append(append), flight);
         }
         answered.into_iter().for_each(|(by, answers)| self.answer_repeat(game_id, by, answers));
@@ -181,9 +200,13 @@ impl Core {
 
     fn landed(&mut self, game_id: &GameId, flight: Flight) {
         match flight {
-            Flight::Record { requests, events } => {
+            Flight::Record { requests, events, clock } => {
                 self.metrics.recorded(&events);
                 self.show(game_id, &events);
+                if let (Some(clock), Some(game)) = (clock, self.residents.get_mut(game_id)) {
+                    game.keep_clock(*clock);
+                }
+                self.flags_fell(game_id, &events);
                 for Drafted { request, answers } in requests {
                     self.metrics.event_seconds.observe(request.received.elapsed().as_secs_f64());
                     match request.by {
@@ -195,6 +218,16 @@ impl Core {
                 }
             }
             Flight::Other { turn, made } => self.governed(game_id, turn, made),
+        }
+    }
+
+    fn flags_fell(&self, game_id: &GameId, events: &[Arc<Event>]) {
+        for event in events.iter().filter(|event| event.event_type.is_flag_fall()) {
+            self.metrics.flag_falls.inc();
+            tracing::info!(
+                context = "ShardActor", gameId = %game_id, sequence = event.sequence.number(),
+                at = event.created_at.as_millis(), "Flag fell"
+            );
         }
     }
 
@@ -235,13 +268,19 @@ impl Core {
                     self.requeue(game_id, Turn::Record(drafted.request));
                 }
             }
+            Flight::Other { turn: Turn::Recall(request, _), .. } => {
+                self.requeue(game_id, Turn::Record(Request { recalled: true, ..request }));
+            }
             Flight::Other { turn, .. } => self.requeue(game_id, turn),
         }
     }
 
     fn refuse_flight(&mut self, game_id: &GameId, flight: Flight, error: ShardError) {
         match flight {
-            Flight::Record { requests, .. } => {
+            Flight::Record { requests, clock, .. } => {
+                if clock.is_some() {
+                    self.put_clock_off(game_id);
+                }
                 for drafted in requests {
                     self.refuse_record(game_id, drafted.request, error);
                 }
@@ -290,9 +329,13 @@ impl Turn {
     fn is_record(&self) -> bool {
         match self {
             Turn::Record(_) => true,
-            Turn::Create { .. } | Turn::Change { .. } | Turn::Sit { .. } | Turn::Summarize { .. } | Turn::Delete(_) => {
-                false
-            }
+            Turn::Recall(..)
+            | Turn::Clock(_)
+            | Turn::Create { .. }
+            | Turn::Change { .. }
+            | Turn::Sit { .. }
+            | Turn::Summarize { .. }
+            | Turn::Delete(_) => false,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Core {
             Deed::Describe { reply, .. } => drop(reply.send(Err(error))),
             Deed::Configure { reply, .. } => drop(reply.send(Err(error))),
             Deed::PutSummary { reply, .. } | Deed::Delete(reply) => drop(reply.send(Err(error))),
+            Deed::SetClock { reply, .. } => drop(reply.send(Err(error))),
             Deed::TakeSeat { reply, .. }
             | Deed::Validate { reply, .. }
             | Deed::ReadSession { reply, .. }
@@ -49,6 +50,7 @@ impl Deed {
             Deed::Describe { reply, .. } => reply.is_closed(),
             Deed::Configure { reply, .. } => reply.is_closed(),
             Deed::PutSummary { reply, .. } | Deed::Delete(reply) => reply.is_closed(),
+            Deed::SetClock { reply, .. } => reply.is_closed(),
             Deed::TakeSeat { reply, .. }
             | Deed::Validate { reply, .. }
             | Deed::ReadSession { reply, .. }
@@ -71,7 +73,9 @@ impl Request {
 pub(super) fn farewell(error: ShardError) -> Farewell {
     match error {
         ShardError::Busy(_) | ShardError::Unavailable | ShardError::Unknown => Farewell::TryAgainLater,
-        ShardError::NoGame | ShardError::NoSession | ShardError::Rejected(_) => Farewell::Forbidden,
+        ShardError::NoGame | ShardError::NoSession | ShardError::NoClock | ShardError::Rejected(_) => {
+            Farewell::Forbidden
+        }
         ShardError::Token(TokenRefused::Invalid) => Farewell::InvalidToken,
         ShardError::Token(TokenRefused::Revoked) => Farewell::SessionRevoked,
         ShardError::Token(TokenRefused::Expired) => Farewell::SessionExpired,

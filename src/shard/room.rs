@@ -12,7 +12,10 @@ use super::{
     messages::{Configured, Deed, GameSpec, Join, Recorded, Reply, Request, SessionView},
 };
 use crate::{
-    domain::{Epoch, Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId},
+    domain::{
+        ClockOrder, Epoch, Event, Game, GameClock, Generation, Payload, Rejection, Role, Seat, Sequence, SessionId,
+        Summary, Timer, Timestamp, UserId,
+    },
     store::Stand,
 };
 
@@ -34,6 +37,7 @@ pub struct Room {
     /// Originals of repeated events that only the store still knew, for the turn that asked.
     pub originals: Vec<Arc<Event>>,
     pub marks: Marks,
+    pub timing: Timing,
 }
 
 /// A load under way.
@@ -76,14 +80,51 @@ pub struct Marks {
     pub in_flight: bool,
 }
 
+/// What goes on about a game's clocks.
+#[derive(Default)]
+pub struct Timing {
+    /// A turn of the clocks waits.
+    pub asked: bool,
+    /// The version that everyone was told of, and when to tell them again.
+    pub shown: Option<(u64, Timestamp)>,
+}
+
 /// Something to be written, once what came before it is.
 pub enum Turn {
     Record(Request),
-    Create { spec: GameSpec, reply: Option<Reply<Configured>> },
-    Change { spec: GameSpec, reply: Reply<Configured> },
-    Sit { user_id: UserId, metadata: Option<Payload>, on_behalf: Sitter },
-    Summarize { summary: Summary, reply: Reply<()> },
+    /// The rules refuse it, but it may repeat an event that only the store still knows.
+    Recall(Request, Rejection),
+    Clock(ClockTurn),
+    Create {
+        spec: GameSpec,
+        reply: Option<Reply<Configured>>,
+    },
+    Change {
+        spec: GameSpec,
+        reply: Reply<Configured>,
+    },
+    Sit {
+        user_id: UserId,
+        metadata: Option<Payload>,
+        on_behalf: Sitter,
+    },
+    Summarize {
+        summary: Summary,
+        reply: Reply<()>,
+    },
     Delete(Reply<()>),
+}
+
+/// Something to be done about the clocks.
+pub enum ClockTurn {
+    /// Time alone has brought it about.
+    Due,
+    /// The same, after the game was loaded afresh.
+    StillDue,
+    Order {
+        order: ClockOrder,
+        reply: Reply<Timer>,
+    },
 }
 
 /// Who wants a seat.
@@ -97,12 +138,11 @@ pub enum Flight {
     Record {
         requests: Vec<Drafted>,
         events: Vec<Arc<Event>>,
+        /// The clocks after the events, where those change them.
+        clock: Option<Box<GameClock>>,
     },
     /// A turn with what it will have made, once written.
-    Other {
-        turn: Turn,
-        made: Made,
-    },
+    Other { turn: Turn, made: Made },
 }
 
 /// A request to record whose events are on their way.
@@ -115,6 +155,7 @@ pub struct Drafted {
 pub enum Made {
     Game(Box<Game>),
     Seat(Box<Seat>),
+    Clock(Box<GameClock>),
     Nothing,
 }
 
@@ -141,9 +182,18 @@ impl Room {
         match &self.in_flight {
             Some(Flight::Other { made, .. }) => match made {
                 Made::Game(_) => true,
-                Made::Seat(_) | Made::Nothing => false,
+                Made::Seat(_) | Made::Clock(_) | Made::Nothing => false,
             },
             Some(Flight::Record { .. }) | None => false,
+        }
+    }
+
+    /// Whether what is being written changes the clocks.
+    pub fn changes_clock(&self) -> bool {
+        match &self.in_flight {
+            Some(Flight::Record { clock, .. }) => clock.is_some(),
+            Some(Flight::Other { made, .. }) => matches!(made, Made::Clock(_)),
+            None => false,
         }
     }
 

@@ -225,8 +225,9 @@ impl Cache {
                 vec![CacheWrite::Tell(Change::Removed(game_id.clone())), CacheWrite::ForgetGame(game_id.clone())]
             }
             Write::ChangeGame(change) => altered(&change.game_id),
+            Write::PutClock(change) => altered(&change.game_id),
             Write::PutSummary { game_id, .. } => altered(game_id),
-            Write::CreateGame(_) => Vec::new(),
+            Write::CreateGame(_) | Write::Recall { .. } => Vec::new(),
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Stand {
     pub epoch: Epoch,
     pub head: Sequence,
     pub seats_version: u64,
+    /// 0 in a game without clocks.
+    pub clock_version: u64,
 }
 
 /// How long what nobody needs is kept.

@@ -167,7 +167,12 @@ fn games_of(batch: &[Write]) -> Vec<GameId> {
         Write::PutSummary { game_id, .. } | Write::TakeSeat { game_id, .. } | Write::DeleteGame { game_id, .. } => {
             vec![game_id.clone()]
         }
-        Write::Marks { seats: _, floors } => floors.iter().map(|floor| floor.game_id.clone()).collect(),
+        Write::PutClock(change) => vec![change.game_id.clone()],
+        Write::Recall { game_id, .. } => vec![game_id.clone()],
+        Write::Marks { seats: _, floors, clocks } => {
+            let of_clocks = clocks.iter().map(|served| served.game_id.clone());
+            floors.iter().map(|floor| floor.game_id.clone()).chain(of_clocks).collect()
+        }
     };
     batch.iter().flat_map(of_write).collect()
 }

@@ -71,7 +71,8 @@ impl Operations {
         match write {
             Write::Append(_) => Self::just(Operation::AppendEvents),
             Write::TakeSeat { .. } => Self::just(Operation::UpsertSession),
-            Write::Marks { seats, floors } => {
+            Write::Recall { .. } => Self::just(Operation::FetchEvents),
+            Write::Marks { seats, floors, clocks: _ } => {
                 let seats = if seats.is_empty() {
                     Self::NONE
                 } else {
@@ -80,9 +81,11 @@ impl Operations {
                 let floors = if floors.is_empty() { Self::NONE } else { Self::just(Operation::Prune) };
                 seats.and(floors)
             }
-            Write::CreateGame(_) | Write::ChangeGame(_) | Write::PutSummary { .. } | Write::DeleteGame { .. } => {
-                Self::NONE
-            }
+            Write::CreateGame(_)
+            | Write::ChangeGame(_)
+            | Write::PutClock(_)
+            | Write::PutSummary { .. }
+            | Write::DeleteGame { .. } => Self::NONE,
         }
     }
 
@@ -192,7 +195,7 @@ mod tests {
         let game_id = GameId::parse("g").unwrap();
         let floor = Floor { game_id, epoch: Epoch::generate(), seats_version: 0, floor: Sequence::ZERO };
         let delete = Write::DeleteGame { game_id: floor.game_id.clone(), epoch: floor.epoch };
-        let marks = |floors| Write::Marks { seats: Vec::new(), floors };
+        let marks = |floors| Write::Marks { seats: Vec::new(), floors, clocks: Vec::new() };
 
         assert_eq!(Operations::of(&[delete.clone(), marks(vec![floor])]), Operations::just(Operation::Prune));
         assert_eq!(Operations::of(&[delete, marks(Vec::new())]), Operations::NONE);

@@ -35,4 +35,4 @@ pub use metrics::StoreMetrics;
 pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};
 pub use tier::Durable;
 pub use tiered::{Loaded, Origin, Store, Tiers};
-pub use write::{Append, Floor, GameChange, Outcome, SeatMark, Write};
+pub use write::{Append, ClockChange, Floor, GameChange, Outcome, SeatMark, Served, Write};

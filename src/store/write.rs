@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::domain::{
-    Epoch, Event, Game, GameId, Generation, Payload, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
+    Epoch, Event, Game, GameClock, GameId, Generation, Payload, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
 };
 
 /// One write. Those of one batch are committed together, and each is done whole or not at all.
@@ -15,16 +15,21 @@ pub enum Write {
     Append(Append),
     /// Makes a game, without seats or events. `Stale` where it exists.
     CreateGame(Box<Game>),
-    /// Changes what a game's backend has set. `Stale` where the game's seats have changed.
+    /// Changes what a game's backend has set. `Stale` where the game's seats or clocks have changed.
     ChangeGame(Box<GameChange>),
+    /// Changes a game's clocks without an event. `Stale` where they have changed.
+    PutClock(Box<ClockChange>),
+    /// Looks for events that these repeat, and writes nothing: `Repeated`, or `Done` where there are none.
+    Recall { game_id: GameId, events: Vec<Arc<Event>> },
     /// Keeps a summary. `Stale` where the game has another epoch.
     PutSummary { game_id: GameId, epoch: Epoch, summary: Summary, at: Timestamp },
     /// Takes a seat, in place of the user's one before. `Stale` where the game's seats have changed.
     TakeSeat { game_id: GameId, epoch: Epoch, expected_seats_version: u64, seat: Box<Seat> },
     /// Ends a game: its row, seats, events and receipts. `Stale` where the game has another epoch.
     DeleteGame { game_id: GameId, epoch: Epoch },
-    /// Notes how far users have seen, and raises floors. Never `Stale`: what no longer fits is passed over.
-    Marks { seats: Vec<SeatMark>, floors: Vec<Floor> },
+    /// Notes how far users have seen, raises floors, and vouches for clocks. Never `Stale`: what no longer fits is passed
+    /// over.
+    Marks { seats: Vec<SeatMark>, floors: Vec<Floor>, clocks: Vec<Served> },
 }
 
 /// Events for one game, to follow a head.
@@ -34,8 +39,12 @@ pub struct Append {
     pub epoch: Epoch,
     /// The head that the events build on. `Stale` where the game has another.
     pub expected_head: Sequence,
+    /// The version of the clocks that the events build on; 0 in a game without. `Stale` where the game has another.
+    pub expected_clock: u64,
     /// In order, the first one following `expected_head`.
     pub events: Vec<Arc<Event>>,
+    /// The clocks after the events, where those change them.
+    pub clock: Option<Box<GameClock>>,
 }
 
 /// What a game's backend may set, all of it as it is to be.
@@ -47,6 +56,19 @@ pub struct GameChange {
     pub players: Vec<UserId>,
     pub open: Option<bool>,
     pub metadata: Option<Payload>,
+    pub expected_clock: u64,
+    /// The clocks and their control, where they are to change.
+    pub clock: Option<Box<GameClock>>,
+    pub at: Timestamp,
+}
+
+/// Clocks that change although nothing was recorded.
+#[derive(Debug, Clone)]
+pub struct ClockChange {
+    pub game_id: GameId,
+    pub epoch: Epoch,
+    pub expected_clock: u64,
+    pub clock: GameClock,
     pub at: Timestamp,
 }
 
@@ -129,6 +151,16 @@ pub struct Floor {
     pub epoch: Epoch,
     pub seats_version: u64,
     pub floor: Sequence,
+}
+
+/// That a node served a game, and so counted the time of its clocks. Only ever moves forward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    pub game_id: GameId,
+    pub epoch: Epoch,
+    /// Clocks that were changed since are vouched for by that change.
+    pub clock_version: u64,
+    pub until: Timestamp,
 }
 
 /// What came of one write of a committed batch.

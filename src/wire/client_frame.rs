@@ -81,11 +81,10 @@ impl ClientMessage {
             "ping" => Ok(Self::Ping(payload)),
             kind => {
                 let event_type = EventType::parse(kind).map_err(|error| refuse(error.to_string()))?;
-                if let Some(next) = envelope.next {
-                    UserId::parse(&next).map_err(|error| refuse(format!("next: {error}")))?;
-                }
+                let next = envelope.next.as_deref().map(UserId::parse).transpose();
+                let next = next.map_err(|error| refuse(format!("next: {error}")))?;
                 let expect = envelope.expect.map(Sequence::new);
-                Ok(Self::Record(NewEvent { event_type, payload, user_id: None, client_ref, expect }))
+                Ok(Self::Record(NewEvent { event_type, payload, user_id: None, client_ref, expect, next }))
             }
         }
     }

@@ -17,14 +17,14 @@ pub struct RecordBody {
     #[serde(default, rename = "ref", deserialize_with = "client_ref")]
     pub client_ref: Option<EventRef>,
     pub expect: Option<Sequence>,
-    /// Whose turn is next. Means nothing in a game without a clock.
+    /// Who has the turn after it. Means nothing in a game without clocks.
     pub next: Option<UserId>,
 }
 
 impl From<RecordBody> for NewEvent {
     fn from(body: RecordBody) -> Self {
-        let RecordBody { event_type, payload, user_id, client_ref, expect, next: _ } = body;
-        Self { event_type, payload, user_id, client_ref, expect }
+        let RecordBody { event_type, payload, user_id, client_ref, expect, next } = body;
+        Self { event_type, payload, user_id, client_ref, expect, next }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Games in HTTP bodies.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
-use super::verbatim;
+use super::{
+    clock::{ControlBody, TimerBody},
+    verbatim,
+};
 use crate::domain::{Epoch, GameId, Payload, Sequence, Timestamp, UserId};
 
 /// What a game's backend sets; what is absent stays as it is.
@@ -10,8 +13,7 @@ use crate::domain::{Epoch, GameId, Payload, Sequence, Timestamp, UserId};
 #[serde(rename_all = "camelCase")]
 pub struct PutGameBody {
     pub players: Option<Vec<UserId>>,
-    /// Clocks are not served yet: a game that needs one is refused.
-    pub time_control: Option<IgnoredAny>,
+    pub time_control: Option<ControlBody>,
     #[serde(default, deserialize_with = "verbatim::read_optional")]
     pub metadata: Option<Payload>,
     pub open: Option<bool>,
@@ -26,6 +28,8 @@ pub struct GameBody<'a> {
     pub head_sequence: Sequence,
     pub floor_sequence: Sequence,
     pub players: Vec<PlayerBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timer: Option<TimerBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummarizedBody>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "verbatim::write_optional")]

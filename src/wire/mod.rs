@@ -1,6 +1,7 @@
 //! What travels: frames, close codes, bodies. Shapes only; the rules are in `domain`.
 
 pub mod client_frame;
+pub mod clock;
 pub mod close_code;
 pub mod event;
 pub mod game;

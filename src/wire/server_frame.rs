@@ -4,8 +4,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytestring::ByteString;
 
-use super::json::{Object, object};
-use crate::domain::{Epoch, Event, EventRef, GameId, Payload, Role, Sequence, SessionId, Summary, Timestamp, UserId};
+use super::{
+    clock::TimerBody,
+    json::{Object, object},
+};
+use crate::domain::{
+    Epoch, Event, EventRef, GameId, Payload, Role, Sequence, SessionId, Summary, Timer, Timestamp, UserId,
+};
 
 /// An envelope around a payload.
 fn frame(kind: &str, sender: Option<&UserId>, at: Timestamp, payload: impl FnOnce(&mut Object<'_>)) -> ByteString {
@@ -71,6 +76,7 @@ pub struct Resume<'a> {
     pub recovered: bool,
     pub heartbeat_interval: Duration,
     pub max_message_bytes: usize,
+    pub timer: Option<&'a Timer>,
     pub summary: Option<&'a Summary>,
     /// User, whether online, last acknowledged sequence.
     pub players: &'a [(&'a UserId, bool, Sequence)],
@@ -94,6 +100,9 @@ pub fn resume(resume: &Resume<'_>, now: Timestamp) -> ByteString {
         payload.number("replayCount", resume.head.count_after(resume.last_sequence));
         payload.number("heartbeatIntervalMs", resume.heartbeat_interval.as_millis());
         payload.number("maxMessageBytes", resume.max_message_bytes).number("serverTime", now.as_millis());
+        if let Some(timer) = resume.timer {
+            payload.raw("timer", &TimerBody::from(timer).to_json());
+        }
         if let Some(summary) = resume.summary {
             payload.object("summary", |object| {
                 object.number("sequence", summary.sequence).raw("state", summary.state.as_str());
@@ -121,6 +130,12 @@ pub fn presence(game: &GameId, user: &UserId, online: bool, at: Timestamp) -> By
     })
 }
 
+/// `GAME_TIME`: what the clocks show.
+#[must_use]
+pub fn time(timer: &Timer) -> ByteString {
+    around("GAME_TIME", &TimerBody::from(timer).to_json(), timer.at)
+}
+
 /// `DRAINING`.
 #[must_use]
 pub fn draining(reconnect_after: Duration, now: Timestamp) -> ByteString {
@@ -134,11 +149,15 @@ pub fn draining(reconnect_after: Duration, now: Timestamp) -> ByteString {
 pub fn pong(sent: &Payload, now: Timestamp) -> ByteString {
     let inner = sent.as_str().strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default().trim();
     let comma = if inner.is_empty() { "" } else { "," };
-    let payload = format!("{{{inner}{comma}\"serverTime\":{}}}", now.as_millis());
+    around("PONG", &format!("{{{inner}{comma}\"serverTime\":{}}}", now.as_millis()), now)
+}
+
+/// An envelope of the service's own around a payload that is JSON already.
+fn around(kind: &str, payload: &str, at: Timestamp) -> ByteString {
     let mut out = String::with_capacity(payload.len() + 96);
     object(&mut out, |envelope| {
-        envelope.plain("type", "PONG").raw("payload", &payload);
-        envelope.plain("timestamp", rfc3339(now)).raw("senderId", "null");
+        envelope.plain("type", kind).raw("payload", payload);
+        envelope.plain("timestamp", rfc3339(at)).raw("senderId", "null");
     });
     out.into()
 }

@@ -31,7 +31,7 @@ pub async fn post(edge: web::Data<Edge>, game_id: web::Path<GameId>, body: Body)
     }
     let events: Vec<NewEvent> = bodies.into_iter().map(NewEvent::from).collect();
 
-    let record = |reply| Deed::Record(Request { events, by: Author::Backend(reply), received });
+    let record = |reply| Deed::Record(Request { events, by: Author::Backend(reply), received, recalled: false });
     let recorded = edge.ask(game_id.into_inner(), record).await?;
 
     let news = recorded.iter().any(|recorded| !recorded.repeated);

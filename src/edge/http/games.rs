@@ -9,7 +9,10 @@ use crate::{
     domain::{GameId, Summary, UserId},
     edge::{Answer, Edge, body::Body},
     shard::messages::{Deed, GameSpec, GameView, Source},
-    wire::game::{GameBody, PlayerBody, PutGameBody, SummarizedBody, SummaryBody},
+    wire::{
+        clock::TimerBody,
+        game::{GameBody, PlayerBody, PutGameBody, SummarizedBody, SummaryBody},
+    },
 };
 
 /// Named players of one game.
@@ -18,12 +21,9 @@ const MAX_PLAYERS: usize = 64;
 /// `PUT /v1/games/{gameId}`
 pub async fn put(edge: web::Data<Edge>, game_id: web::Path<GameId>, body: Body) -> Answered {
     let PutGameBody { players, time_control, metadata, open } = body.json()?;
-    if time_control.is_some() {
-        return Err(Answer::invalid("timeControl: clocks are not served yet"));
-    }
     check_players(players.as_deref().unwrap_or_default())?;
     check_size(&edge, "metadata", metadata.as_ref())?;
-    let spec = GameSpec { players, open, metadata };
+    let spec = GameSpec { players, open, metadata, time_control: time_control.map(|control| Box::new(control.0)) };
 
     let configured = edge.ask(game_id.into_inner(), |reply| Deed::Configure { spec, reply }).await?;
 
@@ -79,6 +79,7 @@ impl<'a> From<&'a GameView> for GameBody<'a> {
             head_sequence: game.head,
             floor_sequence: game.floor,
             players: players.collect(),
+            timer: game.timer.as_ref().map(TimerBody::from),
             summary: game.summary.map(|sequence| SummarizedBody { sequence }),
             metadata: game.metadata.as_ref(),
             open: game.open,

@@ -1,5 +1,6 @@
 //! What game backends call: games, their events, their users' sessions.
 
+pub mod clock;
 pub mod events;
 pub mod games;
 pub mod sessions;

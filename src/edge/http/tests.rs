@@ -1,6 +1,7 @@
 //! The HTTP API as its callers see it, over running shards.
 
 mod admin;
+mod clock;
 mod events;
 mod games;
 mod health;

@@ -190,7 +190,7 @@ impl Client {
             Wanted::Record(event) => {
                 let client_ref = event.client_ref.clone();
                 let by = Author::Connection(by_connection);
-                (client_ref, Deed::Record(Request { events: vec![event], by, received }))
+                (client_ref, Deed::Record(Request { events: vec![event], by, received, recalled: false }))
             }
             Wanted::Acknowledge(sequence) => {
                 (None, Deed::Acknowledge { sequence, by: Acknowledger::Connection(by_connection) })

@@ -1,7 +1,7 @@
 //! Writes for the shards what is the same for everyone.
 
 use crate::{
-    domain::{Event, GameId, Timestamp, UserId},
+    domain::{Event, GameId, Timer, Timestamp, UserId},
     shard::{Frame, FrameKind, FrameWriter},
     wire::server_frame,
 };
@@ -16,5 +16,9 @@ impl FrameWriter for Frames {
 
     fn presence(&self, game: &GameId, user: &UserId, online: bool, at: Timestamp) -> Frame {
         Frame { kind: FrameKind::Presence, text: server_frame::presence(game, user, online, at) }
+    }
+
+    fn time(&self, timer: &Timer) -> Frame {
+        Frame { kind: FrameKind::Time, text: server_frame::time(timer) }
     }
 }

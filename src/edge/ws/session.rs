@@ -85,6 +85,7 @@ impl Session {
                 recovered: welcome.recovered,
                 heartbeat_interval: terms.heartbeat_interval,
                 max_message_bytes: terms.max_message_bytes,
+                timer: welcome.timer.as_ref(),
                 summary: welcome.summary.as_ref(),
                 players: &players,
             },
@@ -185,6 +186,7 @@ impl Session {
                         Kind::Event
                     }
                     FrameKind::Presence => Kind::Presence,
+                    FrameKind::Time => Kind::Time,
                 },
                 frame.text,
             )),

@@ -1,5 +1,6 @@
 //! Random histories of one game against a naive model: whatever order things happen in, every client sees every event
-//! once, in order, and none that is not durable.
+//! once, in order, and none that is not durable; and the same clocks as everyone else, which lose just the time that
+//! passed.
 //!
 //! The shard runs without threads: the test takes its writes and reads out by hand, and so decides what is answered
 //! when, and how.
@@ -8,8 +9,11 @@ mod players;
 mod rig;
 mod stored;
 
+use std::time::Duration;
+
 use proptest::{collection::vec, prelude::*};
 
+use crate::domain::{ClockAction, OnDisconnect, Pace, Preset, TimeControl};
 use rig::{Fate, News, Rig};
 
 /// One step of a history. Numbers pick a user, or how far.
@@ -64,6 +68,23 @@ enum Step {
     Wait {
         millis: u64,
     },
+    /// A backend starts or stops the clocks, here or on another node.
+    Clock {
+        action: ClockAction,
+        elsewhere: bool,
+    },
+}
+
+/// The time control of the game, where it has one: short or long, and what becomes of a clock without its player.
+fn control() -> impl Strategy<Value = Option<TimeControl>> {
+    let total = prop_oneof![Just(Duration::from_secs(20)), Just(Duration::from_hours(24))];
+    let on_disconnect = prop_oneof![Just(OnDisconnect::Run), Just(OnDisconnect::Pause)];
+    let control = (total, on_disconnect).prop_map(|(total, on_disconnect)| {
+        let pace = Pace { total, increment: Duration::ZERO, delay: Duration::ZERO };
+        let control = TimeControl::new(Preset::Custom, pace).unwrap();
+        control.without_player(on_disconnect, Duration::from_secs(4)).unwrap()
+    });
+    proptest::option::of(control)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -90,6 +111,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Evict),
         1 => (user, any::<bool>()).prop_map(|(user, here)| Step::Revoke { user, here }),
         4 => prop_oneof![Just(60), Just(300), Just(5_000), Just(70_000)].prop_map(|millis| Step::Wait { millis }),
+        1 => (prop_oneof![Just(ClockAction::Run), Just(ClockAction::Pause)], any::<bool>())
+            .prop_map(|(action, elsewhere)| Step::Clock { action, elsewhere }),
     ]
 }
 
@@ -109,6 +132,7 @@ fn play(rig: &mut Rig, step: &Step) {
         Step::Learn(news) => rig.learn(*news),
         Step::Revoke { user, here } => rig.revoke(*user, *here),
         Step::Wait { millis } => rig.wait(*millis),
+        Step::Clock { action, elsewhere } => rig.order(*action, *elsewhere),
     }
     rig.hold_to_the_claims();
 }
@@ -117,8 +141,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_client_sees_every_event_once_in_order(steps in vec(step(), 1..150)) {
-        let mut rig = Rig::start();
+    fn every_client_sees_every_event_once_in_order(control in control(), steps in vec(step(), 1..150)) {
+        let mut rig = Rig::start(control);
         steps.iter().for_each(|step| play(&mut rig, step));
         rig.bring_everyone_home();
     }

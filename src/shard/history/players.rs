@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    domain::{Epoch, Event, Farewell, GameId, Position, ResumeToken, Sequence, Timestamp, UserId},
+    domain::{Epoch, Event, Farewell, GameId, Position, ResumeToken, Sequence, Timer, Timestamp, UserId},
     shard::{ConnectionId, Delivery, Frame, FrameKind, FrameWriter, Outlet, Slow, messages::Welcome},
 };
 
@@ -51,12 +51,30 @@ impl FrameWriter for Plain {
     fn presence(&self, _: &GameId, user: &UserId, _: bool, _: Timestamp) -> Frame {
         Frame { kind: FrameKind::Presence, text: user.as_str().into() }
     }
+
+    fn time(&self, timer: &Timer) -> Frame {
+        Frame { kind: FrameKind::Time, text: lasting(timer).into() }
+    }
 }
 
 /// What tells an event from all others.
 pub fn name(event: &Event) -> String {
     let client_ref = event.client_ref.as_ref().map_or("", |client_ref| client_ref.as_str());
     format!("{} {} {client_ref}", event.sequence, event.event_type)
+}
+
+/// What a timer says that is true until the clocks change: who has what left, or when a running clock is at zero.
+pub fn lasting(timer: &Timer) -> String {
+    let shown = timer.remaining.iter().map(|(user_id, left)| {
+        let runs = !timer.paused && timer.active.as_ref() == Some(user_id);
+        match (runs, left.is_zero()) {
+            (false, _) => format!("{user_id} has {left:?}"),
+            (true, false) => format!("{user_id} until {:?}", timer.at.plus(*left)),
+            // Whatever it was, it is over.
+            (true, true) => format!("{user_id} is out"),
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// One user and what it has seen.
@@ -73,6 +91,8 @@ pub struct Player {
     pub refs: usize,
     /// The floor it was told of as it came in, or will be.
     pub told: Sequence,
+    /// What it was last told of the clocks.
+    pub timer: Option<String>,
     welcomed: bool,
 }
 
@@ -87,6 +107,7 @@ impl Player {
             history: Vec::new(),
             refs: 0,
             told: Sequence::ZERO,
+            timer: None,
             welcomed: false,
         }
     }
@@ -121,14 +142,16 @@ impl Player {
                     ask_after = more.then_some(self.seen);
                 }
                 Delivery::Shared(Frame { kind: FrameKind::Event(sequence), text }) if sequence <= self.seen => {
-                    // A repeat of its own: the original, to the sender alone.
-                    let known = self.history[usize::try_from(sequence.number()).unwrap() - 1].as_deref();
+                    // A repeat of its own: the original, to the sender alone, who may never have seen it.
+                    let index = usize::try_from(sequence.number()).unwrap() - 1;
+                    let known = self.history.get(index).and_then(Option::as_deref);
                     assert!(known.is_none_or(|known| text == known), "a repeat differs from its original");
                 }
                 Delivery::Shared(Frame { kind: FrameKind::Event(sequence), text }) => self.see(sequence, &text),
                 Delivery::Shared(Frame { kind: FrameKind::Presence, text }) => {
                     assert_ne!(text, self.user_id.as_str(), "nobody is told of itself");
                 }
+                Delivery::Shared(Frame { kind: FrameKind::Time, text }) => self.timer = Some(text.to_string()),
                 Delivery::Acknowledged { .. } | Delivery::Refused { .. } => {}
             }
         }
@@ -160,6 +183,7 @@ impl Player {
         }
         self.epoch = Some(welcome.epoch);
         self.told = welcome.floor;
+        self.timer = welcome.timer.as_ref().map(lasting);
         welcome.events.iter().for_each(|event| self.see(event.sequence, &name(event)));
         welcome.more.then_some(self.seen)
     }

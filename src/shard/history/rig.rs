@@ -11,14 +11,15 @@ use prometheus_client::registry::Registry;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    players::{Plain, Player, name},
+    players::{Plain, Player, lasting, name},
     stored::Stored,
 };
 use crate::{
     clock::Clock,
     domain::{
-        Claims, Event, EventRef, EventType, GameId, Generation, NewEvent, Payload, ResumeToken, Role, Sequence,
-        SessionId, Timestamp, UserId,
+        Claims, ClockAction, ClockOrder, ClockState, Draft, Event, EventRef, EventType, Game, GameClock, GameId,
+        Generation, NewEvent, OnDisconnect, Payload, ResumeToken, Role, Sequence, SessionId, TimeControl, Timestamp,
+        UserId,
     },
     shard::{
         Bus, ConnectionId, Journal, Reader,
@@ -28,7 +29,7 @@ use crate::{
         metrics::{Backpressure, ShardFamilies},
         reader::{LoadRequest, PageRequest},
     },
-    store::{Change, Loaded, Origin, RegistryMetrics, Revoked, Stand, StoreError, Write},
+    store::{Append, Change, Loaded, Origin, Outcome, RegistryMetrics, Revoked, Stand, StoreError, Write},
 };
 
 const RETENTION: usize = 5;
@@ -71,10 +72,16 @@ pub struct Rig {
     connections: u64,
     /// The stored floor after the last step.
     floor: Sequence,
+    control: Option<TimeControl>,
+    /// Whether a backend has told the clocks what to do.
+    ordered: bool,
+    /// Whether another node has changed the game.
+    shared: bool,
 }
 
 impl Rig {
-    pub fn start() -> Self {
+    /// Starts with an open game that is yet to be made; or with one that has this control, of three named players.
+    pub fn start(control: Option<TimeControl>) -> Self {
         let clock = Clock::held_at(Timestamp::from_millis(1_000_000));
         let (journal, writes) = Journal::by_hand();
         let (reader, loads, pages) = Reader::by_hand();
@@ -92,6 +99,8 @@ impl Rig {
                 open_games: true,
                 create_on_join: true,
                 heartbeat_flush: Duration::from_secs(5),
+                silence: Duration::from_secs(15),
+                clock_broadcast: Duration::from_secs(5),
             },
             budget_bytes: BUDGET_BYTES,
             clock: clock.clone(),
@@ -102,19 +111,32 @@ impl Rig {
             metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure, found).shard(0)),
         };
         let core = Core::new(parts, Arc::new(move |completion| posted.lock().push_back(completion)));
+        let game_id = GameId::parse("g").unwrap();
+        let players: Vec<Player> = ["ann", "bob", "cat"].map(Player::new).into();
+        let mut stored = Stored::default();
+        if let Some(control) = control.clone() {
+            let names: Vec<UserId> = players.iter().map(|player| player.user_id.clone()).collect();
+            let mut game = Game::new(game_id.clone(), clock.now(), RETENTION);
+            game.clock = Some(Box::new(GameClock::new(control, &names).unwrap()));
+            game.players = names;
+            stored.game = Some(game);
+        }
         Self {
             core,
             clock,
-            game_id: GameId::parse("g").unwrap(),
-            stored: Stored::default(),
+            game_id,
+            stored,
             writes,
             loads,
             pages,
             answers: VecDeque::new(),
             completions,
-            players: ["ann", "bob", "cat"].map(Player::new).into(),
+            players,
             connections: 0,
             floor: Sequence::ZERO,
+            control,
+            ordered: false,
+            shared: false,
         }
     }
 
@@ -231,7 +253,7 @@ impl Rig {
     }
 
     fn record(&mut self, events: Vec<NewEvent>, by: Author) {
-        self.command(Deed::Record(Request { events, by, received: Instant::now() }));
+        self.command(Deed::Record(Request { events, by, received: Instant::now(), recalled: false }));
     }
 
     pub fn acknowledge(&mut self, user: usize, back: u64) {
@@ -285,10 +307,40 @@ impl Rig {
         self.settle();
     }
 
+    /// What another node does that has just loaded the game.
     pub fn record_elsewhere(&mut self) {
-        if self.stored.game.is_some() {
-            let sequence = self.stored.head().next();
-            self.stored.log.push(Arc::new(event(None).at(sequence, self.clock.now())));
+        let now = self.clock.now();
+        self.shared = true;
+        let Some(game) = self.stored.load(RETENTION) else { return };
+        let mut draft = Draft::of(&game, now);
+        let mover = game.clock.as_ref().map(|clock| clock.active().clone());
+        draft.consider(&game, &[], &[NewEvent { user_id: mover, ..event(None) }], now);
+        let append = Append {
+            game_id: self.game_id.clone(),
+            epoch: game.epoch,
+            expected_head: draft.expected_head(),
+            expected_clock: draft.expected_clock(),
+            events: draft.events().to_vec(),
+            clock: draft.clock().cloned().map(Box::new),
+        };
+        assert_eq!(self.stored.apply(&Write::Append(append)), Outcome::Done);
+    }
+
+    pub fn order(&mut self, action: ClockAction, elsewhere: bool) {
+        self.ordered = true;
+        self.shared |= elsewhere;
+        let order = ClockOrder { action, active: None, remaining: Vec::new() };
+        if elsewhere {
+            let now = self.clock.now();
+            if let Some(clock) = self.stored.game.as_mut().and_then(|game| game.clock.as_mut()) {
+                // Fallen already: refused.
+                let _ = order.obey(clock, now);
+            }
+        } else {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            // The answer is not waited for, but somebody could be waiting.
+            std::mem::forget(answer);
+            self.command(Deed::SetClock { order, reply });
         }
     }
 
@@ -299,7 +351,12 @@ impl Rig {
     pub fn learn(&mut self, news: News) {
         let (game_id, head) = (self.game_id.clone(), self.stored.head());
         let game = self.stored.game.as_ref();
-        let stand = game.map(|game| Stand { epoch: game.epoch, head, seats_version: game.seats_version });
+        let stand = game.map(|game| Stand {
+            epoch: game.epoch,
+            head,
+            seats_version: game.seats_version,
+            clock_version: game.clock_version(),
+        });
         self.notice(match (news, stand) {
             (News::Recorded, Some(Stand { epoch, .. })) => Notice::Elsewhere(Change::Recorded { game_id, epoch, head }),
             (News::Recorded, None) | (News::Altered, _) => Notice::Elsewhere(Change::Altered(game_id)),
@@ -350,12 +407,49 @@ impl Rig {
             let lowest = lowest.min();
             assert!(lowest.is_none_or(|lowest| floor <= lowest), "pruned beyond what somebody acknowledged");
         }
+        self.hold_to_the_clocks();
         for player in self.players.iter().filter(|player| player.refs > 0) {
             for number in 1..=player.refs {
                 let client_ref = format!("{}{number}", player.user_id);
                 let named = |event: &&Arc<Event>| event.client_ref.as_ref().is_some_and(|r| r.as_str() == client_ref);
                 assert!(log.iter().filter(named).count() <= 1, "{client_ref} was recorded twice");
             }
+        }
+    }
+
+    /// What must hold after every step in a game with clocks.
+    fn hold_to_the_clocks(&self) {
+        let Some((control, stored)) = self.control.as_ref().zip(self.stored.game.as_ref()) else { return };
+        let log = &self.stored.log;
+        let turns: Vec<_> = log.iter().filter(|event| event.event_type.as_str() == "move").collect();
+        for (turn, player) in turns.iter().zip(self.players.iter().cycle()) {
+            assert_eq!(turn.user_id.as_ref(), Some(&player.user_id), "everyone in turn");
+        }
+        let falls: Vec<_> = log.iter().filter(|event| event.event_type.is_flag_fall()).collect();
+        assert!(falls.len() <= 1, "a flag falls once");
+        if let (Some(fall), Some(last)) = (falls.first(), turns.last()) {
+            assert!(last.sequence < fall.sequence, "no turn after the flag fell");
+        }
+
+        // Where nobody stopped the clocks, they have lost just the time between the first turn and the last change.
+        let clock = stored.clock.as_ref().expect("it began with clocks");
+        if control.on_disconnect() == OnDisconnect::Run && !self.ordered {
+            let left: Duration = clock.reading().left.iter().sum();
+            let began = turns.first().map(|turn| turn.created_at);
+            let ended = turns.last().into_iter().chain(falls.first()).map(|event| event.created_at).max();
+            let passed = ended.zip(began).map_or(Duration::ZERO, |(ended, began)| ended.since(began));
+            assert_eq!(left + passed, 3 * control.pace().total, "no time is lost");
+        }
+
+        let Some(game) = self.core.residents.peek(&self.game_id) else { return };
+        let is_writing = self.core.rooms.get(&self.game_id).is_some_and(|room| room.in_flight.is_some());
+        if !self.shared && !is_writing {
+            assert_eq!(game.clock_version(), stored.clock_version(), "what was written counts");
+        }
+        let shown = game.timer(self.clock.now()).map(|timer| lasting(&timer));
+        let is_out = shown.as_ref().is_some_and(|shown| shown.contains("is out"));
+        for player in self.players.iter().filter(|player| player.is_in() && !is_out) {
+            assert_eq!(player.timer, shown, "{} was told what the clocks show", player.user_id);
         }
     }
 
@@ -375,6 +469,11 @@ impl Rig {
         self.work_off();
         assert!(!self.core.rooms.values().any(|room| room.in_flight.is_some() || !room.turns.is_empty()));
         assert_eq!(self.core.waiting, 0, "nothing is left waiting");
+        let due = self.core.residents.peek(&self.game_id).and_then(Game::clock_task);
+        assert!(due.is_none_or(|(at, _)| at > self.clock.now()), "nothing is left undone about the clocks: {due:?}");
+        let clock = self.core.residents.peek(&self.game_id).and_then(|game| game.clock.as_deref());
+        let state = clock.map(|clock| clock.reading().state);
+        assert_ne!(state, Some(ClockState::Held), "everybody is here");
         for player in &self.players {
             assert!(player.is_in(), "{} did not come in", player.user_id);
             let head = self.core.residents.peek(&self.game_id).map(crate::domain::Game::head);
@@ -390,6 +489,12 @@ impl Rig {
             self.wait(60);
             self.let_players_read();
         }
+        // What the last tick has brought about.
+        for _ in 0..20 {
+            self.write(Fate::Lands);
+            self.look(false);
+            self.hear();
+        }
     }
 }
 
@@ -400,5 +505,6 @@ fn event(client_ref: Option<&str>) -> NewEvent {
         user_id: None,
         client_ref: client_ref.map(|text| EventRef::parse(text).unwrap()),
         expect: None,
+        next: None,
     }
 }

@@ -38,8 +38,24 @@ impl Stored {
                 game.seats_version += 1;
                 self.seats.insert(seat.user_id.clone(), Seat { online: false, ..(**seat).clone() });
             }
-            Write::Marks { seats, floors } => {
+            Write::PutClock(change) => {
+                let Some(game) = self.game.as_mut().filter(|game| game.clock_version() == change.expected_clock) else {
+                    return Outcome::Stale;
+                };
+                game.keep_clock(change.clock.clone());
+            }
+            Write::Recall { events, .. } => {
+                let repeats = self.repeats(events);
+                return if repeats.is_empty() { Outcome::Done } else { Outcome::Repeated(repeats) };
+            }
+            Write::Marks { seats, floors, clocks } => {
                 seats.iter().for_each(|mark| self.mark(mark));
+                for served in clocks {
+                    let game = self.game.as_mut().filter(|game| game.clock_version() == served.clock_version);
+                    if let Some(clock) = game.and_then(|game| game.clock.as_mut()) {
+                        clock.vouch(served.until);
+                    }
+                }
                 for floor in floors {
                     let game = self.game.as_mut().filter(|game| game.seats_version == floor.seats_version);
                     if let Some(game) = game {
@@ -52,20 +68,27 @@ impl Stored {
         Outcome::Done
     }
 
-    fn append(&mut self, append: &Append) -> Outcome {
-        if append.expected_head != self.head() {
-            return Outcome::Stale;
-        }
+    fn repeats(&self, events: &[Arc<Event>]) -> Vec<(usize, Arc<Event>)> {
         let repeat = |event: &Arc<Event>| {
             let same = |other: &&Arc<Event>| other.client_ref == event.client_ref && other.user_id == event.user_id;
             event.client_ref.is_some().then(|| self.log.iter().find(same).cloned()).flatten()
         };
-        let repeats: Vec<_> =
-            append.events.iter().enumerate().filter_map(|(index, event)| Some((index, repeat(event)?))).collect();
+        events.iter().enumerate().filter_map(|(index, event)| Some((index, repeat(event)?))).collect()
+    }
+
+    fn append(&mut self, append: &Append) -> Outcome {
+        let clock_version = self.game.as_ref().map_or(0, Game::clock_version);
+        if append.expected_head != self.head() || append.expected_clock != clock_version {
+            return Outcome::Stale;
+        }
+        let repeats = self.repeats(&append.events);
         if !repeats.is_empty() {
             return Outcome::Repeated(repeats);
         }
         self.log.extend(append.events.iter().cloned());
+        if let (Some(clock), Some(game)) = (&append.clock, self.game.as_mut()) {
+            game.keep_clock((**clock).clone());
+        }
         Outcome::Done
     }
 

@@ -184,7 +184,7 @@ async fn how_far_a_user_has_seen_is_known_though_the_durable_tier_was_not_told()
     let (table, ann) = (node.game(3).await, seat("ann"));
     node.sit(&table, 0, &ann).await;
     let said = |last_ack| SeatMark::of(&table.id, &Seat { last_ack: Sequence::new(last_ack), ..ann.clone() });
-    let batch = |mark| vec![Write::Marks { seats: vec![mark], floors: Vec::new() }];
+    let batch = |mark| vec![Write::Marks { seats: vec![mark], floors: Vec::new(), clocks: Vec::new() }];
     // As if the node had ended before its batch was committed.
     node.cache().before_commit(&batch(said(2)));
 

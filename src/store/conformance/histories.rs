@@ -15,12 +15,17 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
     Tier,
+    clocks::{control, players},
     model::{Model, View},
     table::{NOW, event, first, game_id, payload, user},
 };
 use crate::{
-    domain::{Epoch, Event, EventRef, Game, Generation, Seat, Sequence, SessionId, Summary},
-    store::{Append, DurableStore, Floor, GameChange, Outcome, Retention, Revocation, SeatMark, Write},
+    domain::{
+        Epoch, Event, EventRef, Game, GameClock, GameId, Generation, Seat, Sequence, SessionId, Summary, Timestamp,
+    },
+    store::{
+        Append, ClockChange, DurableStore, Floor, GameChange, Outcome, Retention, Revocation, SeatMark, Served, Write,
+    },
 };
 
 const GAMES: [&str; 2] = ["one", "two"];
@@ -41,31 +46,42 @@ enum Step {
 /// A write, to be filled in with what the game is like by then. `true` spoils it.
 #[derive(Debug, Clone)]
 enum Plan {
-    Create(usize),
-    Append { game: usize, events: Vec<(Option<usize>, Option<u8>)>, other_life: bool, other_head: bool },
+    Create { game: usize, clock: bool },
+    Append { game: usize, events: Drafted, clock: bool, other_life: bool, other_head: bool },
+    Recall { game: usize, events: Drafted },
+    PutClock { game: usize, other_clock: bool },
     Sit { game: usize, user: usize, other_version: bool },
-    Change { game: usize, open: Option<bool>, other_version: bool },
+    Change { game: usize, open: Option<bool>, clock: bool, other_version: bool, other_clock: bool },
     SumUp { game: usize, other_life: bool },
     Delete { game: usize, other_life: bool },
-    Marks { seats: Vec<(usize, usize, u64)>, floors: Vec<(usize, u64, bool)> },
+    Marks { seats: Vec<(usize, usize, u64)>, floors: Vec<(usize, u64, bool)>, clocks: Vec<(usize, bool)> },
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
     let (game, name, rarely) = (0..GAMES.len(), 0..USERS.len(), prop::bool::weighted(0.1));
     let one_event = (proptest::option::of(name.clone()), proptest::option::of(0..5_u8));
     prop_oneof![
-        2 => game.clone().prop_map(Plan::Create),
-        8 => (game.clone(), vec(one_event, 0..4), rarely, rarely).prop_map(
-            |(game, events, other_life, other_head)| Plan::Append { game, events, other_life, other_head }
+        2 => (game.clone(), any::<bool>()).prop_map(|(game, clock)| Plan::Create { game, clock }),
+        8 => (game.clone(), vec(one_event.clone(), 0..4), any::<bool>(), rarely, rarely).prop_map(
+            |(game, events, clock, other_life, other_head)| Plan::Append { game, events, clock, other_life, other_head }
         ),
+        1 => (game.clone(), vec(one_event, 0..4)).prop_map(|(game, events)| Plan::Recall { game, events }),
+        2 => (game.clone(), rarely).prop_map(|(game, other_clock)| Plan::PutClock { game, other_clock }),
         3 => (game.clone(), name.clone(), rarely)
             .prop_map(|(game, user, other_version)| Plan::Sit { game, user, other_version }),
-        1 => (game.clone(), any::<Option<bool>>(), rarely)
-            .prop_map(|(game, open, other_version)| Plan::Change { game, open, other_version }),
+        1 => (game.clone(), any::<Option<bool>>(), any::<bool>(), rarely, rarely).prop_map(
+            |(game, open, clock, other_version, other_clock)| {
+                Plan::Change { game, open, clock, other_version, other_clock }
+            }
+        ),
         1 => (game.clone(), rarely).prop_map(|(game, other_life)| Plan::SumUp { game, other_life }),
         1 => (game.clone(), rarely).prop_map(|(game, other_life)| Plan::Delete { game, other_life }),
-        4 => (vec((game.clone(), name, 0..9_u64), 0..3), vec((game, 0..9_u64, rarely), 0..3))
-            .prop_map(|(seats, floors)| Plan::Marks { seats, floors }),
+        4 => (
+            vec((game.clone(), name, 0..9_u64), 0..3),
+            vec((game.clone(), 0..9_u64, rarely), 0..3),
+            vec((game, rarely), 0..2),
+        )
+            .prop_map(|(seats, floors, clocks)| Plan::Marks { seats, floors, clocks }),
     ]
 }
 
@@ -141,40 +157,48 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
     let version = |game: usize, other: bool| {
         model.games.get(&id_of(game)).map_or(0, |kept| kept.game.seats_version) + u64::from(other)
     };
+    let clock_version =
+        |game: usize, other: bool| clock_of(model, game).map_or(0, |clock| clock.version()) + u64::from(other);
     let head = |game: usize| model.games.get(&id_of(game)).map_or(Sequence::ZERO, |kept| kept.game.head());
     let write = match plan {
-        Plan::Create(game) => Write::CreateGame(Box::new(Game::new(id_of(game), now, 0))),
-        Plan::Append { game, mut events, other_life, other_head } => {
+        Plan::Create { game, clock } => Write::CreateGame(Box::new(made(&id_of(game), clock, now))),
+        Plan::Append { game, events, clock, other_life, other_head } => {
             let expected_head = Sequence::new(head(game).number() + u64::from(other_head));
-            // The rules never let one append name a ref twice.
-            let mut named = HashSet::new();
-            events.retain(|event| event.1.is_none() || named.insert(*event));
-            let numbers = expected_head.number() + 1..;
-            let events = numbers.zip(events).map(|(number, (by, client_ref))| {
-                let client_ref = client_ref.map(|number| EventRef::parse(&number.to_string()).unwrap());
-                let user_id = by.map(|by| user(USERS[by]));
-                Arc::new(Event { user_id, client_ref, created_at: now, ..event(number) })
-            });
             Write::Append(Append {
                 game_id: id_of(game),
                 epoch: life(game, other_life),
                 expected_head,
-                events: events.collect(),
+                expected_clock: clock_version(game, false),
+                events: drafted(events, expected_head, now),
+                clock: changed(model, game).filter(|_| clock).map(Box::new),
             })
         }
+        Plan::Recall { game, events } => {
+            Write::Recall { game_id: id_of(game), events: drafted(events, head(game), now) }
+        }
+        Plan::PutClock { game, other_clock } => Write::PutClock(Box::new(ClockChange {
+            game_id: id_of(game),
+            epoch: life(game, false),
+            // In a game without clocks, nobody puts any.
+            expected_clock: clock_version(game, other_clock || clock_of(model, game).is_none()),
+            clock: changed(model, game).unwrap_or_else(|| GameClock::new(control(60_000), &players()).unwrap()),
+            at: now,
+        })),
         Plan::Sit { game, user: name, other_version } => Write::TakeSeat {
             game_id: id_of(game),
             epoch: life(game, false),
             expected_seats_version: version(game, other_version),
             seat: Box::new(Seat::take(user(USERS[name]), Sequence::ZERO, now, DAY / 2)),
         },
-        Plan::Change { game, open, other_version } => Write::ChangeGame(Box::new(GameChange {
+        Plan::Change { game, open, clock, other_version, other_clock } => Write::ChangeGame(Box::new(GameChange {
             game_id: id_of(game),
             epoch: life(game, false),
             expected_seats_version: version(game, other_version),
             players: USERS.map(user).to_vec(),
             open,
             metadata: open.map(|open| payload(&format!("{{\"open\":{open}}}"))),
+            expected_clock: clock_version(game, other_clock),
+            clock: clock.then(|| Box::new(controlled(model, game))),
             at: now,
         })),
         Plan::SumUp { game, other_life } => Write::PutSummary {
@@ -184,7 +208,7 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
             at: now,
         },
         Plan::Delete { game, other_life } => Write::DeleteGame { game_id: id_of(game), epoch: life(game, other_life) },
-        Plan::Marks { seats, floors } => Write::Marks {
+        Plan::Marks { seats, floors, clocks } => Write::Marks {
             seats: seats
                 .into_iter()
                 .map(|(game, name, number)| SeatMark {
@@ -207,10 +231,64 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
                     floor: Sequence::new(number),
                 })
                 .collect(),
+            clocks: clocks
+                .into_iter()
+                .map(|(game, other_clock)| Served {
+                    game_id: id_of(game),
+                    epoch: life(game, false),
+                    // Nobody vouches for clocks that are not there.
+                    clock_version: clock_version(game, other_clock || clock_of(model, game).is_none()),
+                    until: now,
+                })
+                .collect(),
         },
     };
     let outcome = model.write(&write);
     (write, outcome)
+}
+
+type Drafted = Vec<(Option<usize>, Option<u8>)>;
+
+/// Events that follow this one. The rules never let one append name a ref twice.
+fn drafted(mut events: Drafted, after: Sequence, now: Timestamp) -> Vec<Arc<Event>> {
+    let mut named = HashSet::new();
+    events.retain(|event| event.1.is_none() || named.insert(*event));
+    let numbers = after.number() + 1..;
+    let events = numbers.zip(events).map(|(number, (by, client_ref))| {
+        let client_ref = client_ref.map(|number| EventRef::parse(&number.to_string()).unwrap());
+        let user_id = by.map(|by| user(USERS[by]));
+        Arc::new(Event { user_id, client_ref, created_at: now, ..event(number) })
+    });
+    events.collect()
+}
+
+fn made(id: &GameId, with_clock: bool, now: Timestamp) -> Game {
+    let mut game = Game::new(id.clone(), now, 0);
+    if with_clock {
+        game.players = players();
+        game.clock = Some(Box::new(GameClock::new(control(60_000), &players()).unwrap()));
+    }
+    game
+}
+
+fn clock_of(model: &Model, game: usize) -> Option<GameClock> {
+    model.games.get(&game_id(GAMES[game])).and_then(|kept| kept.game.clock.as_deref().cloned())
+}
+
+/// The clocks of a game after some change or other, which no two of have in common.
+fn changed(model: &Model, game: usize) -> Option<GameClock> {
+    let mut clock = clock_of(model, game)?;
+    let left = Duration::from_millis(clock.version() + 1);
+    clock.set(None, &[(user(USERS[1]), left)], model.now).unwrap();
+    Some(clock)
+}
+
+/// The clocks of a game with another control, or its first ones.
+fn controlled(model: &Model, game: usize) -> GameClock {
+    let mut clock = clock_of(model, game).unwrap_or_else(|| GameClock::new(control(1), &players()).unwrap());
+    let total = 1 + u64::try_from(clock.control().pace().total.as_millis()).unwrap();
+    clock.change_control(control(total), model.now);
+    clock
 }
 
 fn session(model: &Model, game: usize, name: usize) -> SessionId {

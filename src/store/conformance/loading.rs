@@ -117,6 +117,7 @@ pub async fn where_games_stand_is_said_in_the_order_asked_for(tier: &impl Tier) 
 
     let stands = store.stands(vec![two.id.clone(), game_id("none"), one.id.clone()]).await.unwrap();
 
-    let stand = |epoch, head, seats_version| Some(Stand { epoch, head: Sequence::new(head), seats_version });
+    let stand =
+        |epoch, head, seats_version| Some(Stand { epoch, head: Sequence::new(head), seats_version, clock_version: 0 });
     assert_eq!(stands, [stand(two.epoch, 1, 1), None, stand(one.epoch, 3, 0)]);
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows how a tier works, only what [`DurableStore`] promises.
 
 pub(super) mod appends;
+pub(super) mod clocks;
 pub(super) mod histories;
 pub(super) mod loading;
 mod model;
@@ -35,6 +36,11 @@ macro_rules! every_claim {
                 an_append_to_another_life_is_stale, an_append_to_no_game_is_stale,
                 writes_of_one_batch_build_on_each_other, the_time_of_the_last_change_only_moves_forward,
                 an_append_of_nothing_changes_nothing;
+            clocks: clocks_are_kept_with_the_event_that_changed_them, an_append_on_old_clocks_writes_nothing,
+                an_append_that_is_not_written_leaves_the_clocks_alone, an_event_that_ends_no_turn_leaves_the_clocks_alone,
+                clocks_change_without_an_event, a_change_of_the_game_changes_its_time_control,
+                service_is_vouched_for_until_the_clocks_change, two_nodes_changing_clocks_at_once_lose_no_change,
+                a_repeat_is_found_without_writing_anything;
             repeats: a_repeat_is_answered_with_its_original, a_repeat_keeps_its_whole_append_from_being_written,
                 a_repeat_of_a_pruned_event_is_still_known, a_repeat_within_a_batch_is_found,
                 a_ref_belongs_to_its_user_and_its_game, a_stale_append_is_stale_even_if_it_repeats;

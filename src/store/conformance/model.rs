@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    domain::{Epoch, Event, Game, GameId, Seat, Sequence, Summary, Timestamp, UserId},
+    domain::{Epoch, Event, Game, GameClock, GameId, Seat, Sequence, Summary, Timestamp, UserId},
     store::{Cleaned, Floor, Outcome, Retention, Revoked, SeatMark, Write},
 };
 
@@ -26,6 +26,7 @@ pub struct View {
     life: (Epoch, Timestamp, Timestamp),
     positions: (Sequence, Sequence, u64),
     set: (Vec<UserId>, Option<bool>, Option<String>, Option<Summary>),
+    clock: Option<GameClock>,
     seats: Vec<Seat>,
 }
 
@@ -36,6 +37,7 @@ impl View {
             life: (game.epoch, game.created_at, game.updated_at),
             positions: (game.floor, game.head(), game.seats_version),
             set: (game.players.clone(), game.open, metadata, game.summary.clone()),
+            clock: game.clock.as_deref().cloned(),
             seats: game.seats().to_vec(),
         }
     }
@@ -46,7 +48,12 @@ impl Model {
     pub fn write(&mut self, write: &Write) -> Outcome {
         let done = match write {
             Write::Append(append) => match self.game(&append.game_id, append.epoch) {
-                Some(kept) if kept.game.head() == append.expected_head => return kept.append(&append.events),
+                Some(kept)
+                    if kept.game.head() == append.expected_head
+                        && kept.game.clock_version() == append.expected_clock =>
+                {
+                    return kept.append(&append.events, append.clock.as_deref());
+                }
                 Some(_) | None => None,
             },
             Write::CreateGame(game) if self.games.contains_key(&game.id) => None,
@@ -54,18 +61,35 @@ impl Model {
                 // A store's tail may hold anything; this one holds all.
                 let mut kept = Game::new(game.id.clone(), game.created_at, 1_000);
                 kept.epoch = game.epoch;
+                kept.clock.clone_from(&game.clock);
+                kept.players.clone_from(&game.players);
                 let kept = Kept { game: kept, log: Vec::new(), receipts: Vec::new() };
                 self.games.insert(game.id.clone(), kept);
                 Some(())
             }
             Write::ChangeGame(change) => {
-                self.game_of_version(&change.game_id, change.epoch, change.expected_seats_version).map(|game| {
+                let game = self.game_of_version(&change.game_id, change.epoch, change.expected_seats_version);
+                game.filter(|game| game.clock_version() == change.expected_clock).map(|game| {
+                    if let Some(clock) = &change.clock {
+                        keep_clock(game, clock);
+                    }
                     game.seats_version += 1;
                     game.players.clone_from(&change.players);
                     game.open = change.open;
                     game.metadata.clone_from(&change.metadata);
                     game.updated_at = game.updated_at.max(change.at);
                 })
+            }
+            Write::PutClock(change) => self
+                .game(&change.game_id, change.epoch)
+                .filter(|kept| kept.game.clock_version() == change.expected_clock)
+                .map(|kept| {
+                    keep_clock(&mut kept.game, &change.clock);
+                    kept.game.updated_at = kept.game.updated_at.max(change.at);
+                }),
+            Write::Recall { game_id, events } => {
+                let repeats = self.games.get(game_id).map(|kept| kept.repeats(events)).unwrap_or_default();
+                return if repeats.is_empty() { Outcome::Done } else { Outcome::Repeated(repeats) };
             }
             Write::PutSummary { game_id, epoch, summary, at } => self.game(game_id, *epoch).map(|kept| {
                 kept.game.summary = Some(summary.clone());
@@ -81,12 +105,19 @@ impl Model {
                 let exists = self.game(game_id, *epoch).is_some();
                 exists.then(|| drop(self.games.remove(game_id)))
             }
-            Write::Marks { seats, floors } => {
+            Write::Marks { seats, floors, clocks } => {
                 for mark in seats {
                     self.mark(mark);
                 }
                 for floor in floors {
                     self.raise(floor);
+                }
+                for served in clocks {
+                    let game = self.game(&served.game_id, served.epoch).map(|kept| &mut kept.game);
+                    let game = game.filter(|game| game.clock_version() == served.clock_version);
+                    if let Some(clock) = game.and_then(|game| game.clock.as_mut()) {
+                        clock.vouch(served.until);
+                    }
                 }
                 Some(())
             }
@@ -177,9 +208,16 @@ impl Model {
     }
 }
 
+/// Takes in new clocks. That they were served, nobody forgets.
+fn keep_clock(game: &mut Game, clock: &GameClock) {
+    let mut clock = clock.clone();
+    clock.vouch(game.clock.as_ref().map_or(Timestamp::default(), |before| before.served_until()));
+    game.keep_clock(clock);
+}
+
 impl Kept {
-    fn append(&mut self, events: &[Arc<Event>]) -> Outcome {
-        let repeats: Vec<_> = events
+    fn repeats(&self, events: &[Arc<Event>]) -> Vec<(usize, Arc<Event>)> {
+        events
             .iter()
             .enumerate()
             .filter_map(|(place, event)| {
@@ -191,13 +229,20 @@ impl Kept {
                 let vouched = || Some(Event { payload: event.payload.clone(), ..receipt()?.clone() });
                 Some((place, Arc::new(live.or_else(vouched)?)))
             })
-            .collect();
+            .collect()
+    }
+
+    fn append(&mut self, events: &[Arc<Event>], clock: Option<&GameClock>) -> Outcome {
+        let repeats = self.repeats(events);
         if !repeats.is_empty() {
             return Outcome::Repeated(repeats);
         }
         for event in events {
             self.game.commit(Arc::clone(event));
             self.log.push(Event::clone(event));
+        }
+        if let Some(clock) = clock {
+            keep_clock(&mut self.game, clock);
         }
         Outcome::Done
     }

@@ -14,7 +14,7 @@ pub async fn a_floor_removes_events_up_to_and_with_it(tier: &impl Tier) {
     let (one, other) = (Table::set(&store, "one", 9).await, Table::set(&store, "other", 9).await);
 
     let floors = vec![one.floor(0, 4), other.floor(0, 9)];
-    assert_eq!(write(&store, Write::Marks { seats: Vec::new(), floors }).await, Outcome::Done);
+    assert_eq!(write(&store, Write::Marks { seats: Vec::new(), floors, clocks: Vec::new() }).await, Outcome::Done);
 
     assert_eq!(sequences(&one.log().await), [5, 6, 7, 8, 9]);
     assert_eq!(sequences(&other.log().await), NONE);
@@ -35,7 +35,7 @@ pub async fn a_floor_that_no_longer_fits_is_passed_over(tier: &impl Tier) {
         Floor { epoch: Epoch::generate(), ..table.floor(1, 5) },
         fits.floor(0, 5),
     ];
-    assert_eq!(write(&store, Write::Marks { seats: Vec::new(), floors }).await, Outcome::Done);
+    assert_eq!(write(&store, Write::Marks { seats: Vec::new(), floors, clocks: Vec::new() }).await, Outcome::Done);
 
     assert_eq!(table.load(9).await.floor, Sequence::new(3));
     assert_eq!(sequences(&table.log().await), [4, 5, 6, 7, 8, 9]);

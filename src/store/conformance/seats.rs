@@ -118,7 +118,10 @@ pub async fn marks_only_move_forward(tier: &impl Tier) {
 
     // Each field has its own maximum, whichever mark it came with.
     let marks = vec![mark(5, 1, later), mark(7, 2, NOW), mark(3, 3, NOW)];
-    assert_eq!(write(&store, Write::Marks { seats: marks, floors: Vec::new() }).await, Outcome::Done);
+    assert_eq!(
+        write(&store, Write::Marks { seats: marks, floors: Vec::new(), clocks: Vec::new() }).await,
+        Outcome::Done
+    );
 
     seat.last_ack = Sequence::new(7);
     (seat.proven, seat.issued) = (Generation::new(3), Generation::new(3));
@@ -139,7 +142,7 @@ pub async fn marks_of_a_session_that_is_gone_are_passed_over(tier: &impl Tier) {
     let far =
         |session_id: SessionId| SeatMark { session_id, last_ack: Sequence::new(9), ..SeatMark::of(&table.id, &ann) };
     let seats = [ann.session_id, replaced.session_id, SessionId::generate()].map(far).to_vec();
-    assert_eq!(write(&store, Write::Marks { seats, floors: Vec::new() }).await, Outcome::Done);
+    assert_eq!(write(&store, Write::Marks { seats, floors: Vec::new(), clocks: Vec::new() }).await, Outcome::Done);
 
     let game = table.load(0).await;
     assert_eq!(game.seats(), [Seat { revoked_at: Some(NOW), ..ann }, bob]);

@@ -82,7 +82,9 @@ impl<'s, S: DurableStore> Table<'s, S> {
             game_id: self.id.clone(),
             epoch: self.epoch,
             expected_head: Sequence::new(expected_head),
+            expected_clock: 0,
             events: events.into_iter().map(Arc::new).collect(),
+            clock: None,
         })
     }
 
@@ -108,6 +110,8 @@ impl<'s, S: DurableStore> Table<'s, S> {
             players: Vec::new(),
             open: None,
             metadata: None,
+            expected_clock: 0,
+            clock: None,
             at: NOW,
         }
     }
@@ -118,7 +122,10 @@ impl<'s, S: DurableStore> Table<'s, S> {
 
     pub async fn prune(&self, seats_version: u64, floor: u64) {
         let floors = vec![self.floor(seats_version, floor)];
-        assert_eq!(write(self.store, Write::Marks { seats: Vec::new(), floors }).await, Outcome::Done);
+        assert_eq!(
+            write(self.store, Write::Marks { seats: Vec::new(), floors, clocks: Vec::new() }).await,
+            Outcome::Done
+        );
     }
 
     pub fn summing_up(&self, sequence: u64, state: &str) -> Write {

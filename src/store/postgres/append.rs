@@ -13,7 +13,10 @@ use crate::{
     domain::{Event, EventRef, Timestamp},
     store::{
         Append, Outcome,
-        sql::rows::{OriginalRow, check_order, from_number, unreadable, user_to_text},
+        sql::{
+            clock::reading_to_text,
+            rows::{OriginalRow, check_order, from_number, unreadable, user_to_text},
+        },
     },
 };
 
@@ -40,11 +43,14 @@ with event as materialized (
     ) kept
     where event.ref is not null
 ), expected as materialized (
-    select * from unnest(?, ?, ?, ?, ?, ?) as expected (place, game_id, epoch, head, new_head, newest)
+    select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?)
+        as expected (place, game_id, epoch, head, new_head, newest, clock_version, clock, new_clock_version)
 ), moved as (
-    update game set head = expected.new_head, updated_at = greatest(game.updated_at, expected.newest)
+    update game set head = expected.new_head, updated_at = greatest(game.updated_at, expected.newest),
+        clock = coalesce(expected.clock, game.clock), clock_version = expected.new_clock_version
     from expected
     where game.id = any(array[expected.game_id]) and game.epoch = expected.epoch and game.head = expected.head
+        and game.clock_version = expected.clock_version
         and (expected.place in (select place from original)) is not true
     returning expected.place
 ), written as (
@@ -62,6 +68,7 @@ where (place in (
     select expected.place
     from expected join game
         on game.id = any(array[expected.game_id]) and game.epoch = expected.epoch and game.head = expected.head
+            and game.clock_version = expected.clock_version
 )) is true";
 
 /// Appends events to games, each of them once, and notes what came of it.
@@ -73,7 +80,7 @@ pub(super) async fn append(
     for (_, append) in appends {
         check_order(append)?;
     }
-    let answers: Vec<Answer> = statement(appends).load(connection).await?;
+    let answers: Vec<Answer> = statement(appends)?.load(connection).await?;
     let mut repeats: Vec<Vec<(usize, Arc<Event>)>> = vec![Vec::new(); appends.len()];
     for answer in answers {
         let index = usize::try_from(answer.place).map_err(unreadable)?;
@@ -95,14 +102,16 @@ pub(super) async fn append(
     Ok(())
 }
 
-fn statement<'a>(appends: &[(usize, &'a Append)]) -> Statement<'a> {
+fn statement<'a>(appends: &[(usize, &'a Append)]) -> QueryResult<Statement<'a>> {
     let events = || {
         appends.iter().zip(0_i32..).flat_map(|((_, append), place)| {
             append.events.iter().zip(0_i32..).map(move |(event, number)| (place, number, *append, &**event))
         })
     };
     let games = || appends.iter().map(|(_, append)| *append);
-    Statement::new(APPEND)
+    let reading = |append: &Append| append.clock.as_ref().map(|clock| reading_to_text(clock.reading())).transpose();
+    let readings = games().map(reading).collect::<QueryResult<Vec<_>>>()?;
+    Ok(Statement::new(APPEND)
         .bind::<Array<Integer>, _>(events().map(|(place, ..)| place).collect::<Vec<_>>())
         .bind::<Array<Integer>, _>(events().map(|(_, number, ..)| number).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(events().map(|(_, _, append, _)| append.game_id.as_str()).collect::<Vec<_>>())
@@ -120,10 +129,17 @@ fn statement<'a>(appends: &[(usize, &'a Append)]) -> Statement<'a> {
         .bind::<Array<BigInt>, _>(games().map(|append| from_number(append.expected_head.number())).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(games().map(new_head).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(games().map(newest).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(games().map(|append| from_number(append.expected_clock)).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(readings)
+        .bind::<Array<BigInt>, _>(games().map(new_clock_version).collect::<Vec<_>>()))
 }
 
 fn new_head(append: &Append) -> i64 {
     from_number(append.events.last().map_or(append.expected_head, |event| event.sequence).number())
+}
+
+fn new_clock_version(append: &Append) -> i64 {
+    from_number(append.clock.as_ref().map_or(append.expected_clock, |clock| clock.version()))
 }
 
 fn newest(append: &Append) -> i64 {

@@ -6,10 +6,11 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use super::{
     append::append,
     lent::Lent,
-    marks::{mark_seats, raise_floors},
+    marks::{mark_seats, raise_floors, vouch},
     plan::{FLOORS_A_STATEMENT, Plan, Round},
+    recall::recall,
     removal::{delete_game, lock_games},
-    writes::{change_game, create_games, put_summaries, take_seats},
+    writes::{change_game, create_games, put_clocks, put_summaries, take_seats},
 };
 use crate::store::{
     Outcome, StoreError, Write,
@@ -64,10 +65,11 @@ async fn apart(lent: &mut Lent, batch: &[Write]) -> Result<Vec<Outcome>, Failure
 
 fn unless_written(write: &Write) -> Outcome {
     match write {
-        Write::Marks { .. } => Outcome::Done,
+        Write::Marks { .. } | Write::Recall { .. } => Outcome::Done,
         Write::Append(_)
         | Write::CreateGame(_)
         | Write::ChangeGame(_)
+        | Write::PutClock(_)
         | Write::PutSummary { .. }
         | Write::TakeSeat { .. }
         | Write::DeleteGame { .. } => Outcome::Stale,
@@ -75,7 +77,20 @@ fn unless_written(write: &Write) -> Outcome {
 }
 
 async fn carry_out(connection: &mut AsyncPgConnection, plan: &Plan<'_>, outcomes: &mut [Outcome]) -> QueryResult<()> {
-    for Round { creations, appends, changes, summaries, seatings, deletions, floors, marks } in &plan.rounds {
+    for round in &plan.rounds {
+        let Round {
+            creations,
+            appends,
+            changes,
+            clocks,
+            recalls,
+            summaries,
+            seatings,
+            deletions,
+            floors,
+            marks,
+            served,
+        } = round;
         if !creations.is_empty() {
             create_games(connection, creations, outcomes).await?;
         }
@@ -84,6 +99,12 @@ async fn carry_out(connection: &mut AsyncPgConnection, plan: &Plan<'_>, outcomes
         }
         for (place, change) in changes {
             outcomes[*place] = change_game(connection, change).await?;
+        }
+        if !clocks.is_empty() {
+            put_clocks(connection, clocks, outcomes).await?;
+        }
+        for (place, game, events) in recalls {
+            outcomes[*place] = recall(connection, game, events).await?;
         }
         if !summaries.is_empty() {
             put_summaries(connection, summaries, outcomes).await?;
@@ -99,6 +120,9 @@ async fn carry_out(connection: &mut AsyncPgConnection, plan: &Plan<'_>, outcomes
         }
         if !marks.is_empty() {
             mark_seats(connection, marks).await?;
+        }
+        if !served.is_empty() {
+            vouch(connection, served).await?;
         }
     }
     Ok(())

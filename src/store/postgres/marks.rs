@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{statement::Statement, writes::column};
 use crate::{
     domain::SessionId,
-    store::{Floor, SeatMark, sql::rows::from_number},
+    store::{Floor, SeatMark, Served, sql::rows::from_number},
 };
 
 /// Moves seats' marks forward. A session that was revoked or replaced has none.
@@ -38,6 +38,23 @@ pub(super) async fn mark_seats(
     .bind::<Array<BigInt>, _>(column(marks.values(), |mark| mark.issued_at.as_millis()))
     .bind::<Array<BigInt>, _>(column(marks.values(), |mark| mark.last_seen_at.as_millis()))
     .bind::<Array<BigInt>, _>(column(marks.values(), |mark| mark.expires_at.as_millis()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes until when clocks were served, unless they were changed since.
+pub(super) async fn vouch(connection: &mut AsyncPgConnection, served: &[&Served]) -> QueryResult<()> {
+    Statement::new(
+        "update game set clock_served_until = greatest(game.clock_served_until, given.until)
+         from unnest(?, ?, ?, ?) as given (game_id, epoch, clock_version, until)
+         where game.id = any(array[given.game_id]) and game.epoch = given.epoch
+             and game.clock_version = given.clock_version",
+    )
+    .bind::<Array<Text>, _>(column(served, |served| served.game_id.as_str()))
+    .bind::<Array<Text>, _>(column(served, |served| served.epoch.to_string()))
+    .bind::<Array<BigInt>, _>(column(served, |served| from_number(served.clock_version)))
+    .bind::<Array<BigInt>, _>(column(served, |served| served.until.as_millis()))
     .execute(connection)
     .await?;
     Ok(())

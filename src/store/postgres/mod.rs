@@ -15,6 +15,7 @@ mod marks;
 mod migrate;
 mod plan;
 mod read;
+mod recall;
 mod removal;
 #[cfg(test)]
 mod server;

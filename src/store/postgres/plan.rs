@@ -3,11 +3,14 @@
 //! A batch means what it would mean one write after the other. Writes to different games do not touch each other, so
 //! they share a round; a later write to a game that a round has touched goes into a round after it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
-    domain::{Epoch, Game, GameId, Seat, SessionId, Summary, Timestamp},
-    store::{Append, Floor, GameChange, SeatMark, Write},
+    domain::{Epoch, Event, Game, GameId, Seat, SessionId, Summary, Timestamp},
+    store::{Append, ClockChange, Floor, GameChange, SeatMark, Served, Write},
 };
 
 /// Games whose floors are raised in one statement: by more, each row takes several times as long.
@@ -19,12 +22,15 @@ pub(super) struct Round<'b> {
     pub(super) creations: Vec<(usize, &'b Game)>,
     pub(super) appends: Vec<(usize, &'b Append)>,
     pub(super) changes: Vec<(usize, &'b GameChange)>,
+    pub(super) clocks: Vec<(usize, &'b ClockChange)>,
+    pub(super) recalls: Vec<(usize, &'b GameId, &'b [Arc<Event>])>,
     pub(super) summaries: Vec<Summing<'b>>,
     pub(super) seatings: Vec<Seating<'b>>,
     pub(super) deletions: Vec<(usize, &'b GameId, Epoch)>,
     pub(super) floors: Vec<&'b Floor>,
     /// The furthest of each session's marks.
     pub(super) marks: BTreeMap<SessionId, SeatMark>,
+    pub(super) served: Vec<&'b Served>,
 }
 
 pub(super) struct Summing<'b> {
@@ -69,6 +75,8 @@ impl<'b> Plan<'b> {
             Write::Append(append) => self.round_of(&append.game_id).appends.push((place, append)),
             Write::CreateGame(game) => self.round_of(&game.id).creations.push((place, game)),
             Write::ChangeGame(change) => self.round_of(&change.game_id).changes.push((place, change)),
+            Write::PutClock(change) => self.round_of(&change.game_id).clocks.push((place, change)),
+            Write::Recall { game_id, events } => self.round_of(game_id).recalls.push((place, game_id, events)),
             Write::PutSummary { game_id, epoch, summary, at } => {
                 let summing = Summing { place, game_id, epoch: *epoch, summary, at: *at };
                 self.round_of(game_id).summaries.push(summing);
@@ -81,9 +89,12 @@ impl<'b> Plan<'b> {
             Write::DeleteGame { game_id, epoch } => {
                 self.round_of_seats(game_id).deletions.push((place, game_id, *epoch));
             }
-            Write::Marks { seats, floors } => {
+            Write::Marks { seats, floors, clocks } => {
                 for floor in floors {
                     self.round_of(&floor.game_id).floors.push(floor);
+                }
+                for served in clocks {
+                    self.round_of(&served.game_id).served.push(served);
                 }
                 self.mark(seats);
             }
@@ -152,17 +163,27 @@ impl Round<'_> {
     fn sort(&mut self) {
         self.creations.sort_unstable_by_key(|(_, game)| &game.id);
         self.appends.sort_unstable_by_key(|(_, append)| &append.game_id);
+        self.clocks.sort_unstable_by_key(|(_, change)| &change.game_id);
         self.summaries.sort_unstable_by_key(|summing| summing.game_id);
         self.seatings.sort_unstable_by_key(|seating| seating.game_id);
         self.floors.sort_unstable_by_key(|floor| &floor.game_id);
+        self.served.sort_unstable_by_key(|served| &served.game_id);
     }
 
     fn statements(&self) -> usize {
         // A deletion is several; what matters is that it is not one.
-        let batched =
-            [self.creations.len(), self.appends.len(), self.summaries.len(), self.seatings.len(), self.marks.len()];
+        let batched = [
+            self.creations.len(),
+            self.appends.len(),
+            self.clocks.len(),
+            self.summaries.len(),
+            self.seatings.len(),
+            self.marks.len(),
+            self.served.len(),
+        ];
         batched.iter().filter(|len| **len > 0).count()
             + self.changes.len()
+            + self.recalls.len()
             + 2 * self.deletions.len()
             + self.floors.len().div_ceil(FLOORS_A_STATEMENT)
     }

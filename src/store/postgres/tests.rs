@@ -1,6 +1,6 @@
 //! The suite of claims, and what is Postgres' alone.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::MigrationHarness;
@@ -17,11 +17,13 @@ use super::{
     server::{Server, dial},
 };
 use crate::{
-    domain::{Game, Sequence},
+    domain::{Game, GameClock, Sequence},
     store::{
-        Cleaned, DurableStore, Outcome, Retention, Revocation, SeatMark, StoreError, Write,
+        Cleaned, ClockChange, DurableStore, Outcome, Retention, Revocation, SeatMark, Served, StoreError, Write,
         conformance::{
-            Tier, every_claim,
+            Tier,
+            clocks::{control, players},
+            every_claim,
             table::{NOW, Table, event, first, game_id, referred, seat, sequences, user},
         },
     },
@@ -182,14 +184,30 @@ async fn a_batch_looks_at_its_own_rows_only_even_where_the_planner_thinks_there_
     outcomes.extend(store.commit(each(&|n| tables[n].seating(0, &seats[n]))).await.unwrap());
     let floors = tables.iter().map(|table| table.floor(1, 1)).collect();
     let marks = tables.iter().zip(&seats).map(|(table, seat)| SeatMark::of(&table.id, seat)).collect();
-    outcomes.extend(store.commit(vec![Write::Marks { seats: marks, floors }]).await.unwrap());
+    let served = |table: &Table<'_, _>| {
+        let (game_id, epoch) = (table.id.clone(), table.epoch);
+        Served { game_id, epoch, clock_version: 0, until: NOW }
+    };
+    let clocks = tables.iter().map(served).collect();
+    outcomes.extend(store.commit(vec![Write::Marks { seats: marks, floors, clocks }]).await.unwrap());
+    let timing = GameClock::new(control(1), &players()).unwrap();
+    let timing = |table: &Table<'_, _>| {
+        let (game_id, epoch, clock) = (table.id.clone(), table.epoch, timing.clone());
+        Write::PutClock(Box::new(ClockChange { game_id, epoch, expected_clock: 0, clock, at: NOW }))
+    };
+    outcomes.extend(store.commit(tables.iter().map(timing).collect()).await.unwrap());
+    let recall = |table: &Table<'_, _>| {
+        let events = vec![Arc::new(referred(1, Some("ann"), "s"))];
+        Write::Recall { game_id: table.id.clone(), events }
+    };
+    outcomes.extend(store.commit(tables.iter().map(recall).collect()).await.unwrap());
     assert_eq!(store.revoke(Revocation::User(user("ann")), NOW).await.unwrap().len(), 50);
     let games = || tables.iter().map(|table| table.id.clone()).collect();
     assert_eq!(store.load(games(), 9).await.unwrap().len(), 50);
     assert_eq!(store.stands(games()).await.unwrap().len(), 50);
     assert_eq!(store.revoked_since(NOW).await.unwrap().len(), 50);
 
-    assert_eq!(outcomes, vec![Outcome::Done; 151]);
+    assert_eq!(outcomes, vec![Outcome::Done; 251]);
     drop(store);
     // The connections tell what they have read when they end.
     sleep(Duration::from_millis(500)).await;

@@ -13,10 +13,13 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::Game,
+    domain::{Game, GameClock},
     store::{
-        GameChange, Outcome,
-        sql::rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text, unreadable},
+        ClockChange, GameChange, Outcome,
+        sql::{
+            clock::{control_to_text, reading_to_text},
+            rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text, unreadable},
+        },
     },
 };
 
@@ -42,8 +45,8 @@ pub(super) async fn create_games(
     let places: HashMap<&str, usize> = creations.iter().map(|(place, game)| (game.id.as_str(), *place)).collect();
     let made: Vec<Id> = Statement::new(
         "insert into game (id, epoch, head, floor, seats_version, created_at, updated_at, open, summary_sequence,
-             players, metadata, summary)
-         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             players, metadata, summary, time_control, clock, clock_version, clock_served_until)
+         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          on conflict (id) do nothing
          returning id",
     )
@@ -59,6 +62,10 @@ pub(super) async fn create_games(
     .bind::<Array<Text>, _>(column(&rows, |row| &*row.players))
     .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.metadata.as_deref()))
     .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.summary.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.time_control.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.clock.as_deref()))
+    .bind::<Array<BigInt>, _>(column(&rows, |row| row.clock_version))
+    .bind::<Array<BigInt>, _>(column(&rows, |row| row.clock_served_until))
     .load(connection)
     .await?;
     for Id { id } in made {
@@ -68,12 +75,18 @@ pub(super) async fn create_games(
 }
 
 pub(super) async fn change_game(connection: &mut AsyncPgConnection, change: &GameChange) -> QueryResult<Outcome> {
+    let clock = change.clock.as_deref();
+    let new_clock_version = clock.map_or(change.expected_clock, GameClock::version);
     let changed = Statement::new(
-        "with given (id, epoch, seats_version, players, open, metadata, at) as (values (?, ?, ?, ?, ?, ?, ?))
+        "with given (id, epoch, seats_version, players, open, metadata, at, clock_version, time_control, clock,
+             new_clock_version) as (values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
          update game set seats_version = game.seats_version + 1, players = given.players, open = given.open,
-             metadata = given.metadata, updated_at = greatest(game.updated_at, given.at)
+             metadata = given.metadata, updated_at = greatest(game.updated_at, given.at),
+             time_control = coalesce(given.time_control, game.time_control), clock = coalesce(given.clock, game.clock),
+             clock_version = given.new_clock_version
          from given
-         where game.id = any(array[given.id]) and game.epoch = given.epoch and game.seats_version = given.seats_version",
+         where game.id = any(array[given.id]) and game.epoch = given.epoch and game.seats_version = given.seats_version
+             and game.clock_version = given.clock_version",
     )
     .bind::<Text, _>(change.game_id.as_str())
     .bind::<Text, _>(change.epoch.to_string())
@@ -82,9 +95,40 @@ pub(super) async fn change_game(connection: &mut AsyncPgConnection, change: &Gam
     .bind::<Nullable<Bool>, _>(change.open)
     .bind::<Nullable<Text>, _>(change.metadata.as_ref().map(payload_to_text))
     .bind::<BigInt, _>(change.at.as_millis())
+    .bind::<BigInt, _>(from_number(change.expected_clock))
+    .bind::<Nullable<Text>, _>(clock.map(|clock| control_to_text(clock.control())).transpose()?)
+    .bind::<Nullable<Text>, _>(clock.map(|clock| reading_to_text(clock.reading())).transpose()?)
+    .bind::<BigInt, _>(from_number(new_clock_version))
     .execute(connection)
     .await?;
     Ok(if changed == 1 { Outcome::Done } else { Outcome::Stale })
+}
+
+pub(super) async fn put_clocks(
+    connection: &mut AsyncPgConnection,
+    changes: &[(usize, &ClockChange)],
+    outcomes: &mut [Outcome],
+) -> QueryResult<()> {
+    let reading = |(_, change): &(usize, &ClockChange)| reading_to_text(change.clock.reading());
+    let readings = changes.iter().map(reading).collect::<QueryResult<Vec<_>>>()?;
+    let put: Vec<Done> = Statement::new(
+        "update game set clock = given.clock, clock_version = given.new_clock_version,
+             updated_at = greatest(game.updated_at, given.at)
+         from unnest(?, ?, ?, ?, ?, ?, ?) as given (place, game_id, epoch, clock_version, clock, new_clock_version, at)
+         where game.id = any(array[given.game_id]) and game.epoch = given.epoch
+             and game.clock_version = given.clock_version
+         returning given.place",
+    )
+    .bind::<Array<Integer>, _>(places(changes))
+    .bind::<Array<Text>, _>(column(changes, |(_, change)| change.game_id.as_str()))
+    .bind::<Array<Text>, _>(column(changes, |(_, change)| change.epoch.to_string()))
+    .bind::<Array<BigInt>, _>(column(changes, |(_, change)| from_number(change.expected_clock)))
+    .bind::<Array<Text>, _>(readings)
+    .bind::<Array<BigInt>, _>(column(changes, |(_, change)| from_number(change.clock.version())))
+    .bind::<Array<BigInt>, _>(column(changes, |(_, change)| change.at.as_millis()))
+    .load(connection)
+    .await?;
+    note(&put, changes, |(place, _)| *place, outcomes)
 }
 
 pub(super) async fn put_summaries(

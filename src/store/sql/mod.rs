@@ -2,6 +2,7 @@
 
 pub(super) mod assembly;
 pub(super) mod clean_up;
+pub(super) mod clock;
 pub(super) mod failure;
 pub(super) mod page;
 pub(super) mod rows;

@@ -4,7 +4,10 @@ use std::error;
 
 use diesel::{prelude::*, result::Error};
 
-use super::schema::{game, game_event, game_session};
+use super::{
+    clock::{self, ClockColumns, control_to_text, reading_to_text},
+    schema::{game, game_event, game_session},
+};
 use crate::{
     domain::{
         Epoch, Event, EventRef, EventType, Game, GameId, Generation, Payload, ReplayTail, Seat, Sequence, SessionId,
@@ -29,6 +32,10 @@ pub(in crate::store) struct GameRow {
     pub(in crate::store) players: String,
     pub(in crate::store) metadata: Option<String>,
     pub(in crate::store) summary: Option<String>,
+    pub(in crate::store) time_control: Option<String>,
+    pub(in crate::store) clock: Option<String>,
+    pub(in crate::store) clock_version: i64,
+    pub(in crate::store) clock_served_until: i64,
 }
 
 impl GameRow {
@@ -46,6 +53,10 @@ impl GameRow {
             players: players_to_text(&game.players)?,
             metadata: game.metadata.as_ref().map(payload_to_text),
             summary: game.summary.as_ref().map(|summary| payload_to_text(&summary.state)),
+            time_control: game.clock.as_ref().map(|clock| control_to_text(clock.control())).transpose()?,
+            clock: game.clock.as_ref().map(|clock| reading_to_text(clock.reading())).transpose()?,
+            clock_version: from_number(game.clock_version()),
+            clock_served_until: game.clock.as_ref().map_or(0, |clock| clock.served_until().as_millis()),
         })
     }
 
@@ -78,6 +89,13 @@ impl GameRow {
             }
             None => None,
         };
+        let columns = ClockColumns {
+            time_control: self.time_control.as_deref(),
+            clock: self.clock.as_deref(),
+            version: self.clock_version,
+            served_until: self.clock_served_until,
+        };
+        game.clock = clock::read(&columns, &game.players)?.map(Box::new);
         Ok(game.with_history(tail, seats))
     }
 }
@@ -129,6 +147,7 @@ impl SeatRow {
             revoked_at: self.revoked_at.map(Timestamp::from_millis),
             metadata: self.metadata.map(Payload::from_store),
             online: false,
+            lost_at: None,
         })
     }
 }
@@ -140,6 +159,7 @@ pub(in crate::store) struct StandRow {
     epoch: String,
     head: i64,
     seats_version: i64,
+    clock_version: i64,
 }
 
 impl StandRow {
@@ -148,6 +168,7 @@ impl StandRow {
             epoch: Epoch::parse(&self.epoch).ok_or_else(|| unreadable("an epoch"))?,
             head: to_sequence(self.head)?,
             seats_version: to_number(self.seats_version)?,
+            clock_version: to_number(self.clock_version)?,
         })
     }
 }
@@ -282,7 +303,7 @@ pub(in crate::store) fn from_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn to_number(number: i64) -> QueryResult<u64> {
+pub(in crate::store) fn to_number(number: i64) -> QueryResult<u64> {
     u64::try_from(number).map_err(unreadable)
 }
 

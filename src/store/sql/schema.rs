@@ -14,6 +14,10 @@ diesel::table! {
         players -> Text,
         metadata -> Nullable<Text>,
         summary -> Nullable<Text>,
+        time_control -> Nullable<Text>,
+        clock -> Nullable<Text>,
+        clock_version -> BigInt,
+        clock_served_until -> BigInt,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     store::{
         Append, Outcome,
         sql::{
+            clock::reading_to_text,
             rows::{NewEventRow, OriginalRow, check_order, from_number, user_to_text},
             schema::{game, game_event, game_receipt},
         },
@@ -26,7 +27,7 @@ use crate::{
 pub(super) fn append(connection: &mut SqliteConnection, append: &Append) -> QueryResult<Outcome> {
     check_order(append)?;
     // Repeats are looked for before anything is written. Nobody else writes meanwhile.
-    let repeats = repeats(connection, append)?;
+    let repeats = repeats(connection, &append.game_id, &append.events)?;
     if !repeats.is_empty() {
         return Ok(if stands(connection, append)? { Outcome::Repeated(repeats) } else { Outcome::Stale });
     }
@@ -39,15 +40,23 @@ pub(super) fn append(connection: &mut SqliteConnection, append: &Append) -> Quer
     Ok(Outcome::Done)
 }
 
-/// Moves the head, if it is where the events expect it.
+/// Moves the head, and the clocks with it, if both are where the events expect them.
 fn advance(connection: &mut SqliteConnection, append: &Append) -> QueryResult<bool> {
     let head = append.events.last().map_or(append.expected_head, |event| event.sequence);
     let newest = append.events.iter().map(|event| event.created_at).max().map_or(i64::MIN, Timestamp::as_millis);
+    let reading = append.clock.as_ref().map(|clock| reading_to_text(clock.reading())).transpose()?;
+    let version = append.clock.as_ref().map(|clock| from_number(clock.version()));
     let moved = diesel::update(game::table)
         .filter(game::id.eq(append.game_id.as_str()))
         .filter(game::epoch.eq(append.epoch.to_string()))
         .filter(game::head.eq(from_number(append.expected_head.number())))
-        .set((game::head.eq(from_number(head.number())), game::updated_at.eq(larger(game::updated_at, newest))))
+        .filter(game::clock_version.eq(from_number(append.expected_clock)))
+        .set((
+            game::head.eq(from_number(head.number())),
+            game::updated_at.eq(larger(game::updated_at, newest)),
+            reading.map(|reading| game::clock.eq(Some(reading))),
+            version.map(|version| game::clock_version.eq(version)),
+        ))
         .execute(connection)?;
     Ok(moved == 1)
 }
@@ -56,7 +65,8 @@ fn stands(connection: &mut SqliteConnection, append: &Append) -> QueryResult<boo
     let as_expected = game::table
         .filter(game::id.eq(append.game_id.as_str()))
         .filter(game::epoch.eq(append.epoch.to_string()))
-        .filter(game::head.eq(from_number(append.expected_head.number())));
+        .filter(game::head.eq(from_number(append.expected_head.number())))
+        .filter(game::clock_version.eq(from_number(append.expected_clock)));
     diesel::select(diesel::dsl::exists(as_expected)).get_result(connection)
 }
 
@@ -65,11 +75,15 @@ fn insert(connection: &mut SqliteConnection, game: &GameId, event: &Event) -> Qu
     Ok(())
 }
 
-/// The events of an append that were recorded before, by their place in it.
-fn repeats(connection: &mut SqliteConnection, append: &Append) -> QueryResult<Vec<(usize, Arc<Event>)>> {
+/// The events that were recorded before, by their place among these.
+pub(super) fn repeats(
+    connection: &mut SqliteConnection,
+    game: &GameId,
+    events: &[Arc<Event>],
+) -> QueryResult<Vec<(usize, Arc<Event>)>> {
     let mut repeats = Vec::new();
-    for (place, event) in append.events.iter().enumerate() {
-        if let Some(original) = original(connection, &append.game_id, event)? {
+    for (place, event) in events.iter().enumerate() {
+        if let Some(original) = original(connection, game, event)? {
             repeats.push((place, Arc::new(original)));
         }
     }

@@ -2,12 +2,18 @@
 
 use diesel::prelude::*;
 
-use super::{append::append, functions::larger, removal::remove_game, writer::in_transaction};
+use super::{
+    append::{append, repeats},
+    functions::larger,
+    removal::remove_game,
+    writer::in_transaction,
+};
 use crate::{
     domain::{Epoch, Game, GameId, Seat, Summary, Timestamp},
     store::{
-        Floor, GameChange, Outcome, SeatMark, StoreError, Write,
+        ClockChange, Floor, GameChange, Outcome, SeatMark, Served, StoreError, Write,
         sql::{
+            clock::{control_to_text, reading_to_text},
             failure::{Failure, is_contradiction},
             rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text},
             schema::{game, game_event, game_receipt, game_session},
@@ -48,14 +54,20 @@ fn apply(connection: &mut SqliteConnection, write: &Write) -> QueryResult<Outcom
         Write::Append(events) => return append(connection, events),
         Write::CreateGame(game) => create_game(connection, game)?,
         Write::ChangeGame(change) => change_game(connection, change)?,
+        Write::PutClock(change) => put_clock(connection, change)?,
+        Write::Recall { game_id, events } => {
+            let repeats = repeats(connection, game_id, events)?;
+            return Ok(if repeats.is_empty() { Outcome::Done } else { Outcome::Repeated(repeats) });
+        }
         Write::PutSummary { game_id, epoch, summary, at } => put_summary(connection, game_id, *epoch, summary, *at)?,
         Write::TakeSeat { game_id, epoch, expected_seats_version, seat } => {
             take_seat(connection, game_id, *epoch, *expected_seats_version, seat)?
         }
         Write::DeleteGame { game_id, epoch } => delete_game(connection, game_id, *epoch)?,
-        Write::Marks { seats, floors } => {
+        Write::Marks { seats, floors, clocks } => {
             seats.iter().try_for_each(|mark| mark_seat(connection, mark))?;
             floors.iter().try_for_each(|floor| raise_floor(connection, floor))?;
+            clocks.iter().try_for_each(|served| vouch(connection, served))?;
             true
         }
     };
@@ -69,19 +81,41 @@ fn create_game(connection: &mut SqliteConnection, game: &Game) -> QueryResult<bo
 }
 
 fn change_game(connection: &mut SqliteConnection, change: &GameChange) -> QueryResult<bool> {
+    let clock = change.clock.as_deref();
     let changed = diesel::update(game::table)
         .filter(game::id.eq(change.game_id.as_str()))
         .filter(game::epoch.eq(change.epoch.to_string()))
         .filter(game::seats_version.eq(from_number(change.expected_seats_version)))
+        .filter(game::clock_version.eq(from_number(change.expected_clock)))
         .set((
             game::seats_version.eq(game::seats_version + 1),
             game::players.eq(players_to_text(&change.players)?),
             game::open.eq(change.open),
             game::metadata.eq(change.metadata.as_ref().map(payload_to_text)),
             game::updated_at.eq(larger(game::updated_at, change.at.as_millis())),
+            clock
+                .map(|clock| control_to_text(clock.control()))
+                .transpose()?
+                .map(|text| game::time_control.eq(Some(text))),
+            clock.map(|clock| reading_to_text(clock.reading())).transpose()?.map(|text| game::clock.eq(Some(text))),
+            clock.map(|clock| game::clock_version.eq(from_number(clock.version()))),
         ))
         .execute(connection)?;
     Ok(changed == 1)
+}
+
+fn put_clock(connection: &mut SqliteConnection, change: &ClockChange) -> QueryResult<bool> {
+    let put = diesel::update(game::table)
+        .filter(game::id.eq(change.game_id.as_str()))
+        .filter(game::epoch.eq(change.epoch.to_string()))
+        .filter(game::clock_version.eq(from_number(change.expected_clock)))
+        .set((
+            game::clock.eq(reading_to_text(change.clock.reading())?),
+            game::clock_version.eq(from_number(change.clock.version())),
+            game::updated_at.eq(larger(game::updated_at, change.at.as_millis())),
+        ))
+        .execute(connection)?;
+    Ok(put == 1)
 }
 
 fn put_summary(
@@ -145,6 +179,17 @@ fn mark_seat(connection: &mut SqliteConnection, mark: &SeatMark) -> QueryResult<
             dsl::last_heartbeat_at.eq(larger(dsl::last_heartbeat_at, mark.last_seen_at.as_millis())),
             dsl::expires_at.eq(larger(dsl::expires_at, mark.expires_at.as_millis())),
         ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Notes until when clocks were served, unless they were changed since.
+fn vouch(connection: &mut SqliteConnection, served: &Served) -> QueryResult<()> {
+    diesel::update(game::table)
+        .filter(game::id.eq(served.game_id.as_str()))
+        .filter(game::epoch.eq(served.epoch.to_string()))
+        .filter(game::clock_version.eq(from_number(served.clock_version)))
+        .set(game::clock_served_until.eq(larger(game::clock_served_until, served.until.as_millis())))
         .execute(connection)?;
     Ok(())
 }

@@ -83,7 +83,7 @@ async fn what_is_wrong_with_a_game_is_named() {
         (r#"{"players":"ann"}"#, "players: invalid type"),
         (r#"{"open":1}"#, "open: invalid type"),
         (r#"{"metadata":[]}"#, "metadata: must be a JSON object"),
-        (r#"{"timeControl":{"preset":"BLITZ"}}"#, "timeControl: clocks are not served yet"),
+        (r#"{"timeControl":{"preset":"BLITZ"}}"#, "players: a game with a timeControl names its players"),
         (&crowd, "players: 65 are named"),
         (&deep, "metadata: must not nest deeper"),
         ("[]", "invalid length 0"),
