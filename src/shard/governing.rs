@@ -82,6 +82,8 @@ impl Core {
                     expected_seats_version: game.seats_version,
                     seat: Box::new(seat.clone()),
                 };
+                // Not by giving up this very game.
+                self.residents.pin(game_id, true);
                 if !self.residents.room_for(seat.accounted_bytes()) {
                     self.metrics.refused(Busy::Memory);
                     return self.refuse_turn(game_id, turn, ShardError::Busy(Busy::Memory));

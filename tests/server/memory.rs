@@ -25,8 +25,9 @@ async fn live_connections_of_evicted_games_still_get_their_events() {
     let mut games = Vec::new();
     for game in 0..GAMES {
         let game_id = format!("g{game}");
-        // What a game cannot shed, so that all of them together never fit.
-        server.put_game(&game_id, &json!({"metadata": {"rules": "x".repeat(3_000)}}));
+        // What a game cannot shed, so that all of them together never fit. Each takes a little more than the one before:
+        // the last bytes are taken by a game, by its first seat or by its second one.
+        server.put_game(&game_id, &json!({"metadata": {"rules": "x".repeat(3_000 + 10 * game)}}));
         let ann = Player::enter(&server.dial(&game_id, "ann")).await;
         let bob = Player::enter(&server.dial(&game_id, "bob")).await;
         games.push((ann, bob));
