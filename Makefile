@@ -23,6 +23,8 @@ run-full: ## The same on a Postgres and a Redis of its own, which end with it
 test: ## Everything that must pass before a change lands
 	scripts/prepare
 	cargo fmt --check
+	promtool check config --lint=all --lint-fatal config/prometheus/prometheus.yml
+	promtool test rules config/prometheus/tests/*.yml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 	scripts/with-server scripts/smoke
