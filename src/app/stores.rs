@@ -29,7 +29,12 @@ pub(super) fn open(
     let breakers = BreakerMetrics::register(registry);
     let cache = match settings.redis.address() {
         Some(address) => Some(open_cache(settings, address, stores, registry, found, &breakers)?),
-        None => None,
+        None => {
+            if settings.redis.readthrough_enabled {
+                tracing::warn!(context = "GameSessionRegistryRedis", "The tier is enabled, but no Redis is named");
+            }
+            None
+        }
     };
     Ok(Store::new(Tiers {
         durable,

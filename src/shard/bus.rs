@@ -30,30 +30,40 @@ const REVOKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where a shard tells other nodes of what they cannot see in the durable store.
 #[derive(Clone)]
-pub struct Bus(Option<Store>);
+pub struct Bus {
+    has_neighbours: bool,
+    /// By way of its cache, they are told at once.
+    store: Option<Store>,
+}
 
 impl Bus {
     /// To the nodes that share a store.
     #[must_use]
     pub fn between_nodes_of(store: Store) -> Self {
-        Self(Some(store).filter(Store::is_shared))
+        Self { has_neighbours: store.is_shared(), store: Some(store).filter(Store::is_shared) }
     }
 
     /// To nobody: there is no other node.
     #[must_use]
     pub fn of_a_lone_node() -> Self {
-        Self(None)
+        Self { has_neighbours: false, store: None }
+    }
+
+    /// To nodes that have to find out by themselves.
+    #[cfg(test)]
+    pub fn of_a_silent_node() -> Self {
+        Self { has_neighbours: true, store: None }
     }
 
     /// Whether there may be other nodes.
     #[must_use]
     pub fn has_neighbours(&self) -> bool {
-        self.0.is_some()
+        self.has_neighbours
     }
 
     /// Tells the others. May be lost.
     pub fn tell(&self, change: Change) {
-        if let Some(cache) = self.0.as_ref().and_then(Store::cache) {
+        if let Some(cache) = self.store.as_ref().and_then(Store::cache) {
             cache.tell(change);
         }
     }

@@ -120,7 +120,7 @@ impl Core {
         if deed.is_abandoned() {
             return;
         }
-        let is_resident = self.residents.get_mut(&game_id).is_some();
+        let is_resident = self.residents.get_mut(&game_id).is_some() && !self.is_to_be_asked_elsewhere(&game_id, &deed);
         if let Some(operation) = deed.looks_for() {
             self.metrics.registry.looked_for(operation, CacheTier::Memory, is_resident);
         }

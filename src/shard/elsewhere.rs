@@ -3,9 +3,13 @@
 //! A game that is behind the durable store is loaded afresh, and its connections get what they missed; one that nobody
 //! needs at the moment is dropped.
 
-use super::{core::Core, room::Flight};
+use super::{
+    core::Core,
+    messages::{Acknowledger, Claim, Deed},
+    room::Flight,
+};
 use crate::{
-    domain::{Farewell, Game, GameId, Generation, SessionId},
+    domain::{Farewell, Game, GameId, Generation, Position, ResumeToken, SessionId, Timestamp},
     store::{Change, Stand},
 };
 
@@ -26,7 +30,13 @@ impl Core {
 
     /// Holds a game against where it stands in the durable store.
     pub(super) fn compare(&mut self, game_id: &GameId, stand: Option<Stand>) {
-        let Some(game) = self.residents.peek(game_id) else { return };
+        let Some(game) = self.residents.peek(game_id) else {
+            // Evicted, or its load has failed: its connections are here all the same.
+            if self.rooms.get(game_id).is_some_and(|room| room.misses_any(stand.as_ref())) {
+                self.load(game_id);
+            }
+            return;
+        };
         let flight = self.rooms.get(game_id).and_then(|room| room.in_flight.as_ref());
         let is_behind = match (stand, flight) {
             (None, _) => true,
@@ -41,6 +51,38 @@ impl Core {
         }
     }
 
+    /// Whether memory alone would refuse what another node may have made right: it may have let the user in, given the
+    /// seat out, kept the session alive, or recorded what is spoken of. The durable store has the last word then.
+    pub(super) fn is_to_be_asked_elsewhere(&self, game_id: &GameId, deed: &Deed) -> bool {
+        let Some(game) = self.residents.peek(game_id).filter(|_| self.bus.has_neighbours()) else { return false };
+        let now = self.clock.now();
+        match deed {
+            Deed::Join(join) => {
+                let is_unknown = match &join.claim {
+                    Claim::Resume(token) => lacks(game, token, now),
+                    Claim::Access(claims) => claims.role_in(game, join.asked, self.rules.open_games).is_none(),
+                };
+                let is_ahead = |said: Position| said.epoch == Some(game.epoch) && said.after > game.head();
+                is_unknown || join.said.is_some_and(is_ahead)
+            }
+            Deed::Validate { token, .. } => lacks(game, token, now),
+            Deed::ReadSession { session_id, .. } | Deed::Heartbeat { session_id, .. } => {
+                game.seat_of_session(*session_id).is_none_or(|seat| seat.has_expired(now))
+            }
+            Deed::Acknowledge { sequence, by: Acknowledger::Backend { .. } } => *sequence > game.head(),
+            // A connection has its game compared every few seconds.
+            Deed::Acknowledge { by: Acknowledger::Connection(_), .. }
+            | Deed::Record(_)
+            | Deed::CatchUp { .. }
+            | Deed::ReadEvents { .. }
+            | Deed::Describe { .. }
+            | Deed::Configure { .. }
+            | Deed::PutSummary { .. }
+            | Deed::Delete(_)
+            | Deed::TakeSeat { .. } => false,
+        }
+    }
+
     /// Games that have connections.
     pub(super) fn live_games(&self) -> Vec<GameId> {
         let live = self.rooms.iter().filter(|(_, room)| !room.members.is_empty());
@@ -48,7 +90,7 @@ impl Core {
     }
 
     /// What is in memory of a game is not to be gone on with.
-    fn outdated(&mut self, game_id: &GameId) {
+    pub(super) fn outdated(&mut self, game_id: &GameId) {
         match self.rooms.get_mut(game_id) {
             // Its outcome concerns what is in memory: the load has to wait for it.
             Some(room) if room.in_flight.is_some() => room.is_outdated = true,
@@ -84,5 +126,13 @@ impl Core {
             }
         }
         displaced.into_iter().for_each(|(connection, why)| self.dismiss(game_id, connection, why));
+    }
+}
+
+/// Whether a token's seat is not there, or its time is over. What was revoked or replaced by a newer token stays so.
+fn lacks(game: &Game, token: &ResumeToken, now: Timestamp) -> bool {
+    match game.seat(&token.user_id) {
+        Some(seat) if seat.session_id == token.session_id => seat.revoked_at.is_none() && seat.has_expired(now),
+        Some(_) | None => true,
     }
 }

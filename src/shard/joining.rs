@@ -14,7 +14,7 @@ use super::{
     room::{Member, Sitter, Turn},
 };
 use crate::{
-    domain::{Event, EventRef, Farewell, Game, GameId, Generation, Position, Role, Sequence, Timestamp, UserId},
+    domain::{Event, EventRef, Farewell, Game, GameId, Generation, Role, Sequence, Timestamp, UserId},
     store::{CacheOperation, CacheTier, Change, EventPage, PageLimit, SeatMark, StoreError},
 };
 
@@ -28,15 +28,6 @@ impl Core {
         }
         let now = self.clock.now();
         let Some(game) = self.residents.peek(game_id) else { return };
-        // The client has seen more than this node: it was played at another one.
-        let is_ahead = |said: Position| said.epoch == Some(game.epoch) && said.after > game.head();
-        if join.source == Source::Memory && self.bus.has_neighbours() && join.said.is_some_and(is_ahead) {
-            if self.rooms.get(game_id).is_some_and(|room| room.in_flight.is_some()) {
-                return join.outlet.close(Farewell::TryAgainLater);
-            }
-            self.reload(game_id);
-            return self.park(game_id, Deed::Join(join));
-        }
         match self.identify(game, &join, now) {
             Err(why) => join.outlet.close(why),
             Ok((user_id, Role::Spectator)) => self.admit(game_id, *join, &user_id, Role::Spectator, false),

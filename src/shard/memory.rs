@@ -31,14 +31,18 @@ impl Resident for Game {
 }
 
 impl Core {
-    /// Lets a deed wait until the game is in memory.
+    /// Lets a deed wait until the game is loaded, afresh where it is in memory.
     pub(super) fn park(&mut self, game_id: &GameId, deed: Deed) {
         if self.waiting >= MAX_WAITING {
             return self.refuse_deed(game_id, deed, ShardError::Busy(Busy::Mailbox));
         }
         self.waiting += 1;
         self.rooms.entry(game_id.clone()).or_default().parked.push_back(deed);
-        self.load(game_id);
+        if self.residents.peek(game_id).is_some() {
+            self.outdated(game_id);
+        } else {
+            self.load(game_id);
+        }
     }
 
     /// Has the game loaded, unless that is under way. One that is being made is not looked for: an answer from before

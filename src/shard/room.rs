@@ -11,8 +11,9 @@ use super::{
     ConnectionId, Outlet,
     messages::{Configured, Deed, GameSpec, Join, Recorded, Reply, Request, SessionView},
 };
-use crate::domain::{
-    Epoch, Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId,
+use crate::{
+    domain::{Epoch, Event, Game, Generation, Payload, Role, Seat, Sequence, SessionId, Summary, Timestamp, UserId},
+    store::Stand,
 };
 
 /// What is going on in one game.
@@ -126,6 +127,13 @@ impl Room {
     /// Whether the game must stay in memory: it knows something that the store does not.
     pub fn is_writing(&self) -> bool {
         self.in_flight.is_some() || !self.turns.is_empty() || self.marks.is_pending()
+    }
+
+    /// Whether somebody who follows the game has not been told of all there is.
+    pub fn misses_any(&self, stand: Option<&Stand>) -> bool {
+        let misses =
+            |member: &Member| stand.is_none_or(|stand| stand.epoch != member.epoch || stand.head > member.delivered);
+        self.members.values().any(|member| member.live && misses(member))
     }
 
     /// Whether the game itself is what is being written.

@@ -121,7 +121,20 @@ impl BreakerMetrics {
             "Changes of a breaker's state, by the new one",
             Family::clone(&transitions),
         );
-        Self { state, transitions }
+        let metrics = Self { state, transitions };
+        // Every label is there from the start, whatever there is a breaker before.
+        for dependency in [Dependency::Redis, Dependency::Store] {
+            metrics.of(dependency);
+        }
+        metrics
+    }
+
+    /// The state of a dependency's breaker, and its changes to closed, half-open, open.
+    fn of(&self, dependency: Dependency) -> (Gauge, [Counter; 3]) {
+        let name = ("dependency", dependency.as_str());
+        let to = |state: BreakerState| self.transitions.get_or_create_owned(&[name, ("to", state.as_str())]);
+        let states = [BreakerState::Closed, BreakerState::HalfOpen, BreakerState::Open];
+        (self.state.get_or_create_owned(&[name]), states.map(to))
     }
 }
 
@@ -171,8 +184,7 @@ impl Breaker {
     /// Starts closed.
     #[must_use]
     pub fn new(dependency: Dependency, limits: BreakerLimits, metrics: &BreakerMetrics) -> Self {
-        let name = ("dependency", dependency.as_str());
-        let to = |state: BreakerState| metrics.transitions.get_or_create_owned(&[name, ("to", state.as_str())]);
+        let (gauge, transitions) = metrics.of(dependency);
         Self(Arc::new(Inner {
             dependency,
             state: Mutex::new(State {
@@ -184,8 +196,8 @@ impl Breaker {
                 refused: 0,
                 opened: 0,
             }),
-            gauge: metrics.state.get_or_create_owned(&[name]),
-            transitions: [BreakerState::Closed, BreakerState::HalfOpen, BreakerState::Open].map(to),
+            gauge,
+            transitions,
         }))
     }
 

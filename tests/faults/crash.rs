@@ -3,7 +3,7 @@
 use tokio::time::sleep;
 
 use crate::{
-    rig::{CROWD, serve},
+    rig::{CROWD, audit, serve},
     services::{Service::Postgres, Services},
     support::{Chance, crowd::Crowd},
 };
@@ -22,7 +22,7 @@ async fn a_server_that_is_killed_again_and_again_loses_nothing_that_postgres_has
         server.crash().await;
         crowd.goes_on().await;
     }
-    let report = crowd.stop(&server).await;
+    let report = audit(crowd, &server).await;
 
     assert!(report.losses >= KILLS * CROWD.games, "the kills hit too few players: {report}");
 }

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::{
     proxy::{Proxy, Stall},
-    rig::{CROWD, flush, serve_at},
+    rig::{CROWD, audit, serve_at},
     services::{Service::Postgres, Services},
     support::{Chance, SOON, crowd::Crowd, until},
 };
@@ -27,8 +27,7 @@ async fn commits_whose_answer_is_lost_are_neither_lost_nor_doubled() {
         until("an answer to be lost", SOON, || proxy.has_lost_it()).await;
     }
     crowd.goes_on().await;
-    flush(&server);
-    let report = crowd.stop(&server).await;
+    let report = audit(crowd, &server).await;
 
     assert!(report.refusals.contains_key("unknown"), "no commit was hit: {report}");
 }
@@ -56,8 +55,7 @@ async fn connections_that_are_cut_or_stall_cost_no_event() {
         }
         crowd.goes_on().await;
     }
-    flush(&server);
-    let report = crowd.stop(&server).await;
+    let report = audit(crowd, &server).await;
 
     assert!(report.refusals.contains_key("unknown"), "no commit was hit: {report}");
 }

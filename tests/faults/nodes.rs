@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rejoin::client::{Dial, Ending, Incoming};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    rig::{CROWD, flush, revoke, serve},
+    proxy::Proxy,
+    rig::{CROWD, audit, flush, revoke, serve},
     services::{
         Service::{self, Postgres, Redis},
         Services,
@@ -51,7 +52,7 @@ async fn two_nodes_on_one_postgres_write_one_log_and_both_go_on() {
     crowd.goes_on().await;
     flush(&nodes.first);
     crowd.goes_on().await;
-    crowd.stop(&nodes.first).await;
+    audit(crowd, &nodes.first).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,8 +67,68 @@ async fn two_nodes_with_a_redis_that_fails_write_one_log_and_both_go_on() {
     crowd.goes_on().await;
     nodes.services.restart(Redis);
     crowd.goes_on().await;
-    flush(&nodes.first);
-    crowd.stop(&nodes.second).await;
+    audit(crowd, &nodes.second).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_who_move_between_nodes_miss_nothing() {
+    let mut chance = Chance::announced();
+    let nodes = Nodes::on(&[Postgres, Redis]).await;
+    let balancer = Proxy::balancing(&[&nodes.first, &nodes.second]).await;
+    let dial = |game_id: &str, user_id: &str| Dial { url: balancer.url(), ..nodes.first.dial(game_id, user_id) };
+    let crowd = Crowd::gather(CROWD, &mut chance, dial).await;
+
+    for redis in ["is there", "is gone"] {
+        if redis == "is gone" {
+            nodes.services.kill(Redis);
+        }
+        for _ in 0..3 {
+            balancer.cut();
+            crowd.goes_on().await;
+        }
+    }
+    audit(crowd, &nodes.first).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_given_out_on_one_node_is_there_on_the_other() {
+    let nodes = Nodes::on(&[Postgres]).await;
+    // Without a connection nobody compares the game here with the store, and without Redis nobody tells.
+    nodes.first.put_game("g", &json!({"players": ["ann"]}));
+
+    nodes.second.put_game("g", &json!({"players": ["ann", "bob"]}));
+    let session = nodes.second.call("POST", "/v1/games/g/sessions", &json!({"userId": "bob"})).expect(201).json();
+    let token = session["token"].as_str().unwrap();
+
+    nodes.first.call("POST", "/v1/sessions/validate", &json!({"token": token})).expect(200);
+    let mut bob = Player::enter(&Dial::new(nodes.first.url(), "g").with_resume_token(token)).await;
+    assert_eq!(bob.play("m1").await.sequence, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_kept_alive_on_one_node_has_not_expired_on_the_other() {
+    let services = Services::start(&[Postgres]);
+    let settings = [("SESSION_TOKEN_TTL_SECONDS", "2"), ("HEARTBEAT_FLUSH_MS", "200")];
+    let first = serve(&services, &[Postgres], &settings).await;
+    let second = serve(&services, &[Postgres], &settings).await;
+    // Who stays keeps the game in memory there.
+    let _bob = Player::enter(&first.dial("g", "bob")).await;
+    let before = Player::enter(&first.dial("g", "ann")).await;
+    let token = before.token();
+    before.link.close().await;
+
+    // She does nothing there that would make the first node look again by itself.
+    let mut ann = Player::enter(&Dial::new(second.url(), "g").with_resume_token(token)).await;
+    let expired = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < expired {
+        ann.ping().await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    let token = ann.token();
+    ann.link.close().await;
+
+    let back = Player::enter(&Dial::new(first.url(), "g").with_resume_token(token)).await;
+    assert!(back.welcome.resumed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

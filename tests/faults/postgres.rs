@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use rejoin::client::{Dial, Outgoing};
+use rejoin::client::{Dial, Outgoing, Seat};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
     rig::{flush, play_through, readiness, serve},
     services::{Service::Postgres, Services},
-    support::{Player, SOON, closed, refused_entry, until},
+    support::{Player, SOON, closed, refused_entry, soon, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +73,35 @@ async fn without_postgres_what_is_in_memory_can_be_replayed_and_nothing_else_is_
     let mut cold = Player::enter(&resuming).await;
     assert_eq!(cold.sequences(3).await, [1, 2, 3]);
     assert_eq!((cold.play("m4").await.sequence, back.play("m4").await.sequence), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_freezes_leaves_nobody_without_an_answer() {
+    let services = Services::start(&[Postgres]);
+    let server = serve(&services, &[Postgres], &[]).await;
+    let mut ann = Player::enter(&server.dial("g", "ann")).await;
+    ann.play("m1").await;
+
+    services.pause(Postgres);
+    for reference in ["m2", "m3", "m4"] {
+        let asked = Instant::now();
+        ann.send_move(reference).await;
+        let refusal = ann.refusal().await;
+        assert!(matches!(refusal.code.as_str(), "unavailable" | "unknown"), "{refusal}");
+        assert_eq!(refusal.reference.as_deref(), Some(reference));
+        // Before it is tried, what is under way may have to end.
+        assert!(asked.elapsed() < 2 * REQUEST_TIMEOUT + SLACK, "{:?}", asked.elapsed());
+    }
+    services.resume(Postgres);
+    // Whatever became of them, they can be asked for again.
+    let mut back = Seat::new(Dial::new(server.url(), "g").with_resume_token(ann.token()));
+    let mut sequences = Vec::new();
+    for reference in ["m2", "m3", "m4"] {
+        sequences.push(back.play("move", "{}", reference, soon()).await.unwrap().sequence);
+    }
+    sequences.sort_unstable();
+    assert_eq!(sequences, [2, 3, 4]);
+    assert_eq!(server.game("g")["headSequence"], 4);
 }
 
 /// The default of `REQUEST_TIMEOUT_MS`.

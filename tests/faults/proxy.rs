@@ -1,4 +1,4 @@
-//! A network that fails: between the service and a server that it stands on.
+//! A network that fails: between the service and a server that it stands on, or before the service itself.
 //!
 //! Passes bytes on until it is told not to. Holds no more than a buffer a direction; what comes beyond that stays with
 //! its sender.
@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use crate::support::Server;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp},
@@ -61,15 +62,30 @@ impl Proxy {
     pub async fn before(url: &str) -> (Self, String) {
         let (place, target) = url.rsplit_once('@').unwrap();
         let (address, path) = target.split_at(target.find('/').unwrap_or(target.len()));
+        let proxy = Self::to(vec![address.to_owned()]).await;
+        let through = format!("{place}@127.0.0.1:{}{path}", proxy.port);
+        (proxy, through)
+    }
+
+    /// A load balancer that leads each connection to another server than the one before.
+    pub async fn balancing(nodes: &[&Server]) -> Self {
+        Self::to(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect()).await
+    }
+
+    async fn to(targets: Vec<String>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             weather: watch::Sender::new(Weather { stall: Stall::Nothing, cuts: 0 }),
             answers: Arc::default(),
         };
-        tokio::spawn(accept(listener, address.to_owned(), proxy.weather.subscribe(), Arc::clone(&proxy.answers)));
-        let through = format!("{place}@127.0.0.1:{}{path}", proxy.port);
-        (proxy, through)
+        tokio::spawn(accept(listener, targets, proxy.weather.subscribe(), Arc::clone(&proxy.answers)));
+        proxy
+    }
+
+    /// Where it listens, for clients of the service.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Resets every connection there is.
@@ -94,8 +110,14 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, weather: watch::Receiver<Weather>, answers: Arc<AtomicI64>) {
-    while let Ok((client, _)) = listener.accept().await {
+async fn accept(
+    listener: TcpListener,
+    targets: Vec<String>,
+    weather: watch::Receiver<Weather>,
+    answers: Arc<AtomicI64>,
+) {
+    for target in targets.iter().cycle() {
+        let Ok((client, _)) = listener.accept().await else { return };
         let (target, weather, answers) = (target.clone(), weather.clone(), Arc::clone(&answers));
         tokio::spawn(async move {
             // Where nobody listens, the client's connection ends at once.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     cache::Cache,
     proxy::{Proxy, Stall},
-    rig::{CROWD, flush, play_through, readiness, serve, serve_at},
+    rig::{CROWD, audit, flush, play_through, readiness, serve, serve_at},
     services::{
         Service::{Postgres, Redis},
         Services,
@@ -85,8 +85,7 @@ async fn a_redis_behind_a_network_that_cuts_and_stalls_is_not_missed() {
         }
         crowd.goes_on().await;
     }
-    flush(&server);
-    let report = crowd.stop(&server).await;
+    let report = audit(crowd, &server).await;
 
     assert!(report.refusals.is_empty(), "{report}");
     is_used_again(&server, &services).await;
@@ -104,7 +103,7 @@ async fn a_server_that_is_killed_again_and_again_loses_nothing_that_its_stores_h
         server.crash().await;
         crowd.goes_on().await;
     }
-    let report = crowd.stop(&server).await;
+    let report = audit(crowd, &server).await;
 
     assert!(report.losses >= KILLS * CROWD.games, "the kills hit too few players: {report}");
     assert!(!Cache::at(services.url(Redis)).contents().is_empty(), "the tier was never used");

@@ -44,8 +44,14 @@ pub async fn play_through(
     end(services);
     crowd.goes_on().await;
 
+    audit(crowd, server).await
+}
+
+/// Lets a crowd come to its end, and holds it against what a server finds in the stores.
+pub async fn audit(crowd: Crowd, server: &Server) -> Report {
+    let played = crowd.stop().await;
     flush(server);
-    crowd.stop(server).await
+    played.audit(server).await
 }
 
 /// Has a server forget what it has in memory, so that it must read it again.

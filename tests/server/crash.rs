@@ -30,7 +30,7 @@ async fn kills_in_the_middle_of_games_lose_nothing_and_double_nothing() {
         }
     };
     timeout(DEADLINE, kills).await.expect("it takes too long");
-    let report = crowd.stop(&server).await;
+    let report = crowd.stop().await.audit(&server).await;
 
     assert!(report.losses >= KILLS * STYLE.games, "the kills hit too few players: {report}");
 }

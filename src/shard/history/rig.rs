@@ -98,7 +98,7 @@ impl Rig {
             frames: Arc::new(Plain),
             journal,
             reader,
-            bus: Bus::of_a_lone_node(),
+            bus: Bus::of_a_silent_node(),
             metrics: Arc::new(ShardFamilies::register(&mut registry, backpressure, found).shard(0)),
         };
         let core = Core::new(parts, Arc::new(move |completion| posted.lock().push_back(completion)));
@@ -365,6 +365,9 @@ impl Rig {
         // What others did is found in the end.
         self.learn(News::Stand);
         self.work_off();
+        for player in self.players.iter().filter(|player| player.is_in()) {
+            assert_eq!(player.seen, self.stored.head(), "{} is there and is not told", player.user_id);
+        }
         for user in 0..self.players.len() {
             self.join(user, false, true);
             self.work_off();

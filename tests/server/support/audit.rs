@@ -13,12 +13,12 @@ pub(super) async fn audit(server: &Server, players: &mut [Contender]) {
     let game_id = players[0].game_id.clone();
     let confirmed: usize = players.iter().map(|player| player.confirmed.len()).sum();
     let head = u64::try_from(confirmed).unwrap();
-    // Where it was played elsewhere too, the server may be told a little later.
-    until("every confirmed event, and no other", SOON, || server.game(&game_id)["headSequence"] == head).await;
     for player in players.iter_mut() {
         let seen = player.seat.see(head, Instant::now() + SOON).await;
         assert!(seen.is_ok(), "{game_id}: {head} does not come after {}: {seen:?}", player.seat.history().last());
     }
+    // Where it was played elsewhere too, the server may be told a little later.
+    until("every confirmed event, and no other", SOON, || server.game(&game_id)["headSequence"] == head).await;
 
     let log = server.events(&game_id);
     let floor = server.game(&game_id)["floorSequence"].as_u64().unwrap();

@@ -43,6 +43,9 @@ pub struct Crowd {
     arena: Arc<Arena>,
 }
 
+/// Players whose games are over.
+pub struct Played(Vec<Contender>);
+
 /// What happened to a crowd.
 pub struct Report {
     /// Moves that were confirmed: all that were made.
@@ -100,17 +103,24 @@ impl Crowd {
         .await;
     }
 
-    /// Lets everybody finish the move they are at, and holds what they have seen against what the server has.
-    pub async fn stop(self, server: &Server) -> Report {
+    /// Lets everybody finish the move they are at.
+    pub async fn stop(self) -> Played {
         self.arena.over.store(true, Relaxed);
         let mut contenders = Vec::new();
         for player in self.players {
             contenders.push(timeout(DEADLINE, player).await.expect("somebody does not finish").unwrap());
         }
-        for game in contenders.chunks_mut(2) {
+        Played(contenders)
+    }
+}
+
+impl Played {
+    /// Holds what everybody has seen, and was confirmed, against what the server has.
+    pub async fn audit(mut self, server: &Server) -> Report {
+        for game in self.0.chunks_mut(2) {
             audit(server, game).await;
         }
-        let report = Report::of(&contenders);
+        let report = Report::of(&self.0);
         println!("{report}");
         report
     }

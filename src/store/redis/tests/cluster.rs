@@ -1,5 +1,7 @@
 //! What is different with a cluster, which is nothing that is seen from outside.
 
+use redis::{Cmd, RedisResult, cmd};
+
 use super::{server::Cluster, telling::tell_until_heard, *};
 use crate::store::BreakerState;
 
@@ -53,6 +55,36 @@ async fn nodes_hear_each_other_through_a_cluster() {
         tell_until_heard(&one, &mut changes).await;
     }
     spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_has_moved_is_found() {
+    let (cluster, node) = start().await;
+    let (game, urls) = (Game::named("g"), &cluster.urls);
+    until(async || node.tier.is_connected()).await;
+
+    move_slot(urls, &node.keys().events(&game.id)).await;
+    node.tier.write(game.appending(1..=2));
+
+    until(async || node.numbers(&game).await == [1, 2]).await;
+    assert_eq!(node.breaker.view().failures, 0);
+    spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+/// Gives the slot of a key that is not there yet to another master.
+async fn move_slot(urls: &[String], key: &str) {
+    let slot: u16 = run(&urls[0], cmd("CLUSTER").arg("KEYSLOT").arg(key).take()).await;
+    let mut elsewhere = None;
+    for url in urls {
+        let answer: RedisResult<Option<String>> = Cmd::get(key).query_async(&mut behind(url).await).await;
+        elsewhere = elsewhere.or(answer.is_err().then_some(url));
+    }
+    let elsewhere = elsewhere.unwrap();
+    let id: String = run(elsewhere, cmd("CLUSTER").arg("MYID").take()).await;
+    // The one who gets it first: the others would send us back and forth.
+    for url in [elsewhere].into_iter().chain(urls) {
+        let () = run(url, cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(&id).take()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,6 +93,24 @@ async fn a_password_that_is_not_the_right_one_is_a_server_that_is_not_there() {
     spawn_blocking(move || drop(server)).await.unwrap();
 }
 
+#[tokio::test]
+async fn nothing_is_left_at_the_server_when_nobody_uses_it_any_more() {
+    let server = spawn_blocking(Server::of_ones_own).await.unwrap();
+    let node = Node::at(&server.url, "n");
+    let changes = node.tier.changes();
+    let clients = async || {
+        let clients: String = run(&server.url, redis::cmd("CLIENT").arg("LIST").take()).await;
+        clients.lines().count() - 1
+    };
+    node.append(&Game::named("g"), 1..=1).await;
+    until(async || clients().await >= 3).await;
+
+    drop((node, changes));
+
+    until(async || clients().await == 0).await;
+    spawn_blocking(move || drop(server)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_can_wait_is_dropped_and_counted() {
     let server = spawn_blocking(Server::of_ones_own).await.unwrap();
