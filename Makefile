@@ -6,21 +6,25 @@ SHELL := /usr/bin/env bash
 .PHONY: help run run-full test check smoke bench clean
 
 URL ?= http://127.0.0.1:8080
+# The program tells its revision as `build_info`.
+BUILD = REJOIN_REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) cargo build --release --locked
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build for release and serve on http://127.0.0.1:8080 (the first build takes some minutes)
-	cargo build --release --locked
+	$(BUILD)
 	exec target/release/rejoin serve
 
 run-full: ## The same on a Postgres and a Redis of its own, which end with it
-	cargo build --release --locked
+	$(BUILD)
 	set -a; eval "$$(SERVICES_FOR=$$$$ scripts/services up)"; SESSION_REDIS_READTHROUGH_ENABLED=true exec target/release/rejoin serve
 
 test: ## Everything that must pass before a change lands
 	scripts/prepare
 	cargo fmt --check
+	promtool check config --lint=all --lint-fatal config/prometheus/prometheus.yml
+	promtool test rules config/prometheus/tests/*.yml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 	scripts/with-server scripts/smoke
@@ -39,7 +43,7 @@ smoke: ## Check a running server: make smoke URL=http://127.0.0.1:8080
 
 bench: ## Measure a shard's memory, then a server of its own: six games, fifty times over
 	cargo bench --locked
-	cargo build --release --locked
+	$(BUILD)
 	REJOIN=target/release/rejoin scripts/with-server target/release/rejoin smoke --rounds 50 --timeout 600
 
 clean: ## Remove what was built; games and secrets in data/ stay

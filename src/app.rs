@@ -32,7 +32,7 @@ use crate::{
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
     store::{RegistryMetrics, Retention, Store},
-    telemetry::LogLevelHandle,
+    telemetry::{LogLevelHandle, process},
 };
 
 /// Threads that wait for the stores; they hardly compute.
@@ -78,6 +78,7 @@ pub fn serve(settings: Settings, log_level: LogLevelHandle) -> Result<(), StartE
         .build()?;
     let settings = Arc::new(settings);
     let mut registry = Registry::default();
+    process::register(&mut registry);
     let found = RegistryMetrics::register(&mut registry);
     let store = stores::open(&settings, &runtime, &mut registry, &found)?;
     let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, log_level));

@@ -3,6 +3,7 @@
 //! Owns the shape of a line and the threshold. What is worth a line, and its `context`, is for whoever writes it.
 
 pub mod buckets;
+pub mod process;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};

@@ -7,7 +7,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::Write;
+use super::{Cleaned, Write};
 
 /// What the durable store is asked to do, as its metrics name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +98,13 @@ impl Operations {
     }
 }
 
-/// Durations and errors of the durable store, one set for each operation.
+/// Durations and errors of the durable store, one set for each operation, and what clean-ups removed.
 pub struct StoreMetrics {
     /// In the order of [`Operation::ALL`].
     of_operations: [OperationMetrics; Operation::ALL.len()],
+    removed_sessions: Counter,
+    removed_games: Counter,
+    removed_events: Counter,
 }
 
 struct OperationMetrics {
@@ -139,7 +142,11 @@ impl StoreMetrics {
             "Operations that the durable store did not do, or may not have done",
             errors,
         );
-        Self { of_operations }
+        let removed = Family::<Labels<1>, Counter>::default();
+        let of_kind = |kind| removed.get_or_create_owned(&[("kind", kind)]);
+        let [removed_sessions, removed_games, removed_events] = ["session", "game", "event"].map(of_kind);
+        registry.register("cleanup_removed", "What clean-ups removed from the durable store", removed);
+        Self { of_operations, removed_sessions, removed_games, removed_events }
     }
 
     /// Notes that operations ended together.
@@ -153,6 +160,13 @@ impl StoreMetrics {
                 metrics.succeeded.observe(took.as_secs_f64());
             }
         }
+    }
+
+    /// Counts what a clean-up removed.
+    pub(super) fn removed(&self, cleaned: &Cleaned) {
+        self.removed_sessions.inc_by(cleaned.sessions);
+        self.removed_games.inc_by(cleaned.games.len() as u64);
+        self.removed_events.inc_by(cleaned.events);
     }
 }
 
@@ -217,6 +231,24 @@ mod tests {
             r#"game_session_db_duration_seconds_count{operation="cleanup",status="error"} 1"#,
             r#"game_session_db_duration_seconds_count{operation="cleanup",status="ok"} 0"#,
             r#"game_session_db_duration_seconds_bucket{le="0.005",operation="cleanup",status="error"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_clean_up_removed_is_counted_by_its_kind() {
+        let mut registry = Registry::default();
+        let metrics = StoreMetrics::register(&mut registry);
+        let games = vec![GameId::parse("g").unwrap()];
+
+        metrics.removed(&Cleaned { sessions: 3, events: 8, unseated: Vec::new(), games });
+
+        let text = exposition(&registry);
+        for line in [
+            r#"cleanup_removed_total{kind="session"} 3"#,
+            r#"cleanup_removed_total{kind="game"} 1"#,
+            r#"cleanup_removed_total{kind="event"} 8"#,
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

@@ -221,6 +221,7 @@ impl Store {
     pub async fn clean_up(&self, keep: Retention, now: Timestamp) -> Result<Cleaned, StoreError> {
         let call = self.0.durable.clean_up(keep, now);
         let cleaned = self.call(Operations::just(Operation::Cleanup), Late::Unknown, call).await?;
+        self.0.metrics.removed(&cleaned);
         if let Some(cache) = &self.0.cache {
             cache.cleaned(&cleaned);
         }
