@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ClientError, Event, Welcome};
+use super::{ClientError, Event, Timer, Welcome};
 
 /// One frame from the server.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ pub enum Incoming {
         online: bool,
         at: u64,
     },
-    /// A timer snapshot, as it arrived.
-    Time(Box<RawValue>),
+    /// What the clocks show.
+    Time(Box<Timer>),
     Draining {
         reconnect_after_ms: u64,
     },
@@ -76,7 +76,7 @@ impl Incoming {
                 let Presence { user_id, online, at } = read(payload)?;
                 Self::Presence { user_id, online, at }
             }
-            "GAME_TIME" => Self::Time(payload.to_owned()),
+            "GAME_TIME" => Self::Time(read(payload)?),
             "DRAINING" => {
                 let Draining { reconnect_after_ms } = read(payload)?;
                 Self::Draining { reconnect_after_ms }
@@ -189,6 +189,23 @@ mod tests {
             (super::super::Role::Spectator, None, None)
         );
         assert_eq!(welcome.summary.unwrap().state.get(), r#"{"n":1e2}"#);
+    }
+
+    #[test]
+    fn clocks_are_told_by_player() {
+        let text = envelope(
+            "GAME_TIME",
+            r#"{"active":"ann","remainingMs":{"bob":60000,"ann":57000},"paused":false,"serverTime":5,
+                "config":{"preset":"CUSTOM","totalTimeMs":60000,"incrementMs":0,"delayMs":0,"turnTypes":["move"],
+                "onDisconnect":"run","graceMs":15000}}"#,
+        );
+
+        let Incoming::Time(timer) = Incoming::parse(&text).unwrap() else { panic!("no time: {text}") };
+
+        assert_eq!(
+            (timer.running(), timer.remaining_of("ann"), timer.remaining_of("eve")),
+            (Some("ann"), Some(57_000), None)
+        );
     }
 
     #[test]

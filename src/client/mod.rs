@@ -17,6 +17,7 @@ mod incoming;
 mod link;
 mod outgoing;
 mod seat;
+mod timer;
 mod welcome;
 
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub use incoming::{Incoming, Refusal};
 pub use link::Link;
 pub use outgoing::Outgoing;
 pub use seat::{Resumed, Seat};
+pub use timer::{TimeControl, Timer};
 pub use welcome::{PlayerInfo, Role, Summary, Welcome};

@@ -16,7 +16,7 @@ use std::{
 use tokio::time::Instant;
 
 use self::absorb::Absorbed;
-use super::{Backoff, ClientError, Dial, Ending, Event, History, Link, Outgoing, Welcome};
+use super::{Backoff, ClientError, Dial, Ending, Event, History, Link, Outgoing, Timer, Welcome};
 
 /// One user's place in one game. Every wait ends at the deadline it is given.
 ///
@@ -27,6 +27,7 @@ pub struct Seat {
     link: Option<Link>,
     connected_at: Instant,
     welcome: Option<Welcome>,
+    timer: Option<Timer>,
     history: History,
     acked: u64,
     ack_wanted: u64,
@@ -56,6 +57,7 @@ impl Seat {
             link: None,
             connected_at: Instant::now(),
             welcome: None,
+            timer: None,
             history: History::default(),
             acked: 0,
             ack_wanted: 0,
@@ -200,6 +202,11 @@ impl Seat {
     /// What the server said first on the latest connection.
     pub fn welcome(&self) -> Option<&Welcome> {
         self.welcome.as_ref()
+    }
+
+    /// What the clocks showed when the server last said so.
+    pub fn timer(&self) -> Option<&Timer> {
+        self.timer.as_ref()
     }
 
     /// The last acknowledgement the server is known to have.

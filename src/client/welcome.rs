@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::Timer;
+
 /// What the server says about the seat and the game before the replay. Fields as the protocol names them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +30,8 @@ pub struct Welcome {
     pub heartbeat_interval_ms: u64,
     pub max_message_bytes: u64,
     pub server_time: u64,
-    pub timer: Option<Box<RawValue>>,
+    /// What the clocks show, in a game that has some.
+    pub timer: Option<Timer>,
     pub summary: Option<Summary>,
     pub players: Vec<PlayerInfo>,
 }

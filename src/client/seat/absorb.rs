@@ -38,9 +38,11 @@ impl Seat {
             }
             Incoming::Error(refusal) => Absorbed::Refused(refusal),
             Incoming::Resume(_) => return Err(ClientError::malformed("a second GAME_RESUME")),
-            Incoming::Presence { .. } | Incoming::Time(_) | Incoming::Pong(_) | Incoming::Other { .. } => {
+            Incoming::Time(timer) => {
+                self.timer = Some(*timer);
                 Absorbed::Other
             }
+            Incoming::Presence { .. } | Incoming::Pong(_) | Incoming::Other { .. } => Absorbed::Other,
         })
     }
 

@@ -39,6 +39,7 @@ impl Seat {
     async fn take_in(&mut self, welcome: Welcome, deadline: Instant) -> Result<u64, ClientError> {
         self.history.begin(&welcome);
         self.acked = welcome.own_ack().unwrap_or(self.acked);
+        self.timer.clone_from(&welcome.timer);
         let told = welcome.replay_count;
         self.welcome = Some(welcome);
 

@@ -75,7 +75,7 @@ impl Board {
     async fn play_through(&mut self, moves: &[&str], moved: impl Fn(u64)) -> Result<(), String> {
         if let Some(backend) = &self.backend {
             let players = [Side::White, Side::Black].map(|side| side.to_string());
-            let made = backend.make_game(&self.game_id, &players).await;
+            let made = backend.make_game(&self.game_id, &players, None).await;
             made.map_err(|error| error.to_string())?;
         }
         self.sit_down().await?;

@@ -13,6 +13,8 @@ pub mod metrics;
 mod outbox;
 mod session;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 
 pub use connections::{ConnectionLimits, Connections};
