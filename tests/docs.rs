@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use rejoin::client::{AccessClaims, Dial, Link, mint_access_token};
+use rejoin::client::{AccessClaims, Backend, Dial, Link, mint_access_token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -245,7 +245,19 @@ async fn the_frames_of_the_protocol_page_are_what_a_server_sends() {
     let mut bob = enter(Dial::new(&url, "chess-1").with_resume_token(token)).await;
     frames.extend([next(&mut bob).await, next(&mut bob).await]);
 
-    assert!(to_send.len() >= 4 && shown.len() >= 7, "the page has lost its examples");
+    // In a game with clocks, Bob does not move in time.
+    let backend = Backend::new(&url, &checkout.secret("API_TOKEN"));
+    let control = json!({"preset": "CUSTOM", "totalTimeMs": 50});
+    let players = ["ann", "bob"].map(str::to_owned);
+    backend.make_game("chess-2", &players, Some(&control)).await.unwrap();
+    let dial = access("ann");
+    let mut ann = enter(Dial { game_id: "chess-2".to_owned(), ..dial }).await;
+    ann.send_text(json!({"type": "move", "payload": {}}).to_string()).await.unwrap();
+    while !frames.iter().any(|frame| frame["type"] == "GAME_FLAG_FALL") {
+        frames.push(next(&mut ann).await);
+    }
+
+    assert!(to_send.len() >= 5 && shown.len() >= 9, "the page has lost its examples");
     for example in shown {
         let real: Vec<Value> = frames.iter().filter(|frame| frame["type"] == example["type"]).map(shape).collect();
         assert!(real.contains(&shape(&example)), "{example:#}\nis not like any of\n{real:#?}");

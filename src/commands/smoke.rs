@@ -1,6 +1,7 @@
 //! `rejoin smoke`: plays real games against a running server, loses connections on purpose, and judges what came back.
 
 mod board;
+mod clocks;
 pub mod deep_blue;
 mod findings;
 mod progress;
@@ -22,8 +23,8 @@ pub use report::{GameReport, SmokeReport};
 /// Play the six games Kasparov - Deep Blue 1997 against a running server, with two clients each, at once.
 ///
 /// After every tenth move one of the two loses its connection without a goodbye and comes back with its resume token.
-/// Checks that both saw every move once and in order, and that the server prunes what both have acknowledged, and nothing
-/// else. Exits with 1 when anything is amiss. The server may be restarted meanwhile.
+/// Checks that both saw every move once and in order, that the server prunes what both have acknowledged, and nothing
+/// else, and that the clocks lost just the time between the moves. Exits with 1 when anything is amiss. The server may be restarted meanwhile.
 #[derive(Debug, Clone, Args)]
 pub struct SmokeOptions {
     /// Where the server is
@@ -41,7 +42,8 @@ pub struct SmokeOptions {
 }
 
 /// Plays, and reports; an unreachable server is a report like any other. `access_secret` signs the players' tokens,
-/// `api_token` makes and ends the games; without it their first joins make them, where the server allows that.
+/// `api_token` makes the games, with clocks, and ends them; without it their first joins make them, where the server allows
+/// that.
 ///
 /// # Errors
 /// `Mint`: the tokens could not be signed, nothing was played.

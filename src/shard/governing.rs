@@ -80,6 +80,7 @@ impl Core {
                     game_id: game_id.clone(),
                     epoch: game.epoch,
                     expected_seats_version: game.seats_version,
+                    known_floor: game.floor,
                     seat: Box::new(seat.clone()),
                 };
                 // Not by giving up this very game.

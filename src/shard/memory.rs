@@ -63,7 +63,8 @@ impl Core {
     pub(super) fn reload(&mut self, game_id: &GameId) {
         let room = self.rooms.entry(game_id.clone()).or_default();
         if let Some(game) = self.residents.remove(game_id) {
-            room.carried = Some(Carried { epoch: game.epoch, floor: game.floor, seats: game.seats().to_vec() });
+            let Game { epoch, seats_version, floor, .. } = game;
+            room.carried = Some(Carried { epoch, seats_version, floor, seats: game.seats().to_vec() });
         }
         match room.loading.as_mut() {
             Some(loading) => *loading = Loading::Again,
@@ -104,7 +105,8 @@ impl Core {
                     room.marks.seats.insert(known.user_id);
                 }
             }
-            if carried.floor > game.floor {
+            // Another node may have given out a seat that has not seen as much: the floor is found anew then.
+            if carried.floor > game.floor && carried.seats_version == game.seats_version {
                 game.prune(carried.floor);
                 room.marks.floor = true;
             }

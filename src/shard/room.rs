@@ -51,6 +51,8 @@ pub enum Loading {
 /// What was in memory when the game had to be loaded afresh, and may be ahead of the store: writes of it are on their way.
 pub struct Carried {
     pub epoch: Epoch,
+    pub seats_version: u64,
+    /// What those with a seat, as far as this node knew them, let go of.
     pub floor: Sequence,
     pub seats: Vec<Seat>,
 }

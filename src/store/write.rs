@@ -23,8 +23,9 @@ pub enum Write {
     Recall { game_id: GameId, events: Vec<Arc<Event>> },
     /// Keeps a summary. `Stale` where the game has another epoch.
     PutSummary { game_id: GameId, epoch: Epoch, summary: Summary, at: Timestamp },
-    /// Takes a seat, in place of the user's one before. `Stale` where the game's seats have changed.
-    TakeSeat { game_id: GameId, epoch: Epoch, expected_seats_version: u64, seat: Box<Seat> },
+    /// Takes a seat, in place of the user's one before. `Stale` where the game's seats have changed, or where more was
+    /// pruned than is known: who sits down would be promised events that are gone.
+    TakeSeat { game_id: GameId, epoch: Epoch, expected_seats_version: u64, known_floor: Sequence, seat: Box<Seat> },
     /// Ends a game: its row, seats, events and receipts. `Stale` where the game has another epoch.
     DeleteGame { game_id: GameId, epoch: Epoch },
     /// Notes how far users have seen, raises floors, and vouches for clocks. Never `Stale`: what no longer fits is passed

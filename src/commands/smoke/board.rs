@@ -9,6 +9,7 @@ use std::{fmt, time::Duration};
 use tokio::{time::Instant, try_join};
 
 use super::{
+    clocks,
     findings::Findings,
     report::GameReport,
     script::{Side, cut_after, is_move, payload, reference},
@@ -75,7 +76,7 @@ impl Board {
     async fn play_through(&mut self, moves: &[&str], moved: impl Fn(u64)) -> Result<(), String> {
         if let Some(backend) = &self.backend {
             let players = [Side::White, Side::Black].map(|side| side.to_string());
-            let made = backend.make_game(&self.game_id, &players, None).await;
+            let made = backend.make_game(&self.game_id, &players, Some(&clocks::time_control())).await;
             made.map_err(|error| error.to_string())?;
         }
         self.sit_down().await?;
@@ -163,8 +164,25 @@ impl Board {
             let head = self.seat(side).welcome().map_or(0, |welcome| welcome.head_sequence);
             self.findings.check(head == total, || format!("{side} came back to head {head} after {total} moves"));
             self.check_return(side).await?;
+            self.check_clocks(side);
         }
         Ok(())
+    }
+
+    /// The clocks that somebody was just welcomed with have lost the time between the moves, to the millisecond.
+    fn check_clocks(&mut self, welcomed: Side) {
+        let timer = self.seat(welcomed).welcome().and_then(|welcome| welcome.timer.clone());
+        self.findings.check(timer.is_some() == self.backend.is_some(), || {
+            format!("{welcomed} was told of clocks that nobody has set, or of none though they were")
+        });
+        let Some(timer) = timer else { return };
+        let moves = self.white.history().events();
+        for side in [Side::White, Side::Black] {
+            let (told, due) = (timer.remaining_of(&side.to_string()), clocks::due(&timer, moves, side));
+            self.findings.check(told == Some(due), || {
+                format!("{welcomed} was told that {side} has {told:?} ms left, but the moves leave {due} ms")
+            });
+        }
     }
 
     fn cut(&mut self, side: Side) {

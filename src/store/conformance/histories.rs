@@ -50,7 +50,7 @@ enum Plan {
     Append { game: usize, events: Drafted, clock: bool, other_life: bool, other_head: bool },
     Recall { game: usize, events: Drafted },
     PutClock { game: usize, other_clock: bool },
-    Sit { game: usize, user: usize, other_version: bool },
+    Sit { game: usize, user: usize, other_version: bool, other_floor: bool },
     Change { game: usize, open: Option<bool>, clock: bool, other_version: bool, other_clock: bool },
     SumUp { game: usize, other_life: bool },
     Delete { game: usize, other_life: bool },
@@ -67,8 +67,8 @@ fn plan() -> impl Strategy<Value = Plan> {
         ),
         1 => (game.clone(), vec(one_event, 0..4)).prop_map(|(game, events)| Plan::Recall { game, events }),
         2 => (game.clone(), rarely).prop_map(|(game, other_clock)| Plan::PutClock { game, other_clock }),
-        3 => (game.clone(), name.clone(), rarely)
-            .prop_map(|(game, user, other_version)| Plan::Sit { game, user, other_version }),
+        3 => (game.clone(), name.clone(), rarely, rarely)
+            .prop_map(|(game, user, other_version, other_floor)| Plan::Sit { game, user, other_version, other_floor }),
         1 => (game.clone(), any::<Option<bool>>(), any::<bool>(), rarely, rarely).prop_map(
             |(game, open, clock, other_version, other_clock)| {
                 Plan::Change { game, open, clock, other_version, other_clock }
@@ -160,6 +160,7 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
     let clock_version =
         |game: usize, other: bool| clock_of(model, game).map_or(0, |clock| clock.version()) + u64::from(other);
     let head = |game: usize| model.games.get(&id_of(game)).map_or(Sequence::ZERO, |kept| kept.game.head());
+    let floor = |game: usize| model.games.get(&id_of(game)).map_or(Sequence::ZERO, |kept| kept.game.floor);
     let write = match plan {
         Plan::Create { game, clock } => Write::CreateGame(Box::new(made(&id_of(game), clock, now))),
         Plan::Append { game, events, clock, other_life, other_head } => {
@@ -184,10 +185,11 @@ fn carry_out(model: &mut Model, plan: Plan) -> (Write, Outcome) {
             clock: changed(model, game).unwrap_or_else(|| GameClock::new(control(60_000), &players()).unwrap()),
             at: now,
         })),
-        Plan::Sit { game, user: name, other_version } => Write::TakeSeat {
+        Plan::Sit { game, user: name, other_version, other_floor } => Write::TakeSeat {
             game_id: id_of(game),
             epoch: life(game, false),
             expected_seats_version: version(game, other_version),
+            known_floor: Sequence::new(floor(game).number().saturating_sub(u64::from(other_floor))),
             seat: Box::new(Seat::take(user(USERS[name]), Sequence::ZERO, now, DAY / 2)),
         },
         Plan::Change { game, open, clock, other_version, other_clock } => Write::ChangeGame(Box::new(GameChange {

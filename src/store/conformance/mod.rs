@@ -50,7 +50,8 @@ macro_rules! every_claim {
                 a_page_starts_above_the_floor,
                 a_session_is_found_by_its_id, where_games_stand_is_said_in_the_order_asked_for;
             seats: a_seat_comes_back_as_it_was, a_seat_replaces_the_users_one_before,
-                a_seat_taken_on_an_old_version_is_stale, a_change_of_the_game_counts_as_one_of_its_seats,
+                a_seat_taken_on_an_old_version_is_stale,
+                a_seat_taken_where_more_is_pruned_than_known_is_stale, a_change_of_the_game_counts_as_one_of_its_seats,
                 a_summary_is_kept_for_its_own_life, marks_only_move_forward,
                 marks_of_a_session_that_is_gone_are_passed_over;
             pruning: a_floor_removes_events_up_to_and_with_it, a_floor_that_no_longer_fits_is_passed_over;

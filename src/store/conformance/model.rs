@@ -95,8 +95,9 @@ impl Model {
                 kept.game.summary = Some(summary.clone());
                 kept.game.updated_at = kept.game.updated_at.max(*at);
             }),
-            Write::TakeSeat { game_id, epoch, expected_seats_version, seat } => {
-                self.game_of_version(game_id, *epoch, *expected_seats_version).map(|game| {
+            Write::TakeSeat { game_id, epoch, expected_seats_version, known_floor, seat } => {
+                let game = self.game_of_version(game_id, *epoch, *expected_seats_version);
+                game.filter(|game| game.floor <= *known_floor).map(|game| {
                     game.seats_version += 1;
                     game.put_seat(Seat::clone(seat));
                 })

@@ -60,6 +60,17 @@ pub async fn a_seat_taken_on_an_old_version_is_stale(tier: &impl Tier) {
     assert_eq!((game.seats().len(), game.seats_version), (1, 1));
 }
 
+pub async fn a_seat_taken_where_more_is_pruned_than_known_is_stale(tier: &impl Tier) {
+    let store = tier.open().await;
+    let table = Table::set(&store, "g", 5).await;
+    table.prune(0, 3).await;
+
+    assert_eq!(write(&store, table.seating_above(2, 0, &seat("ann"))).await, Outcome::Stale);
+    assert_eq!(table.load(0).await.seats(), []);
+    assert_eq!(write(&store, table.seating_above(3, 0, &seat("ann"))).await, Outcome::Done);
+    assert_eq!(write(&store, table.seating_above(4, 1, &seat("bob"))).await, Outcome::Done);
+}
+
 pub async fn a_change_of_the_game_counts_as_one_of_its_seats(tier: &impl Tier) {
     let store = tier.open().await;
     let table = Table::set(&store, "g", 0).await;

@@ -93,8 +93,13 @@ impl<'s, S: DurableStore> Table<'s, S> {
     }
 
     pub fn seating(&self, expected_seats_version: u64, seat: &Seat) -> Write {
-        let seat = Box::new(seat.clone());
-        Write::TakeSeat { game_id: self.id.clone(), epoch: self.epoch, expected_seats_version, seat }
+        self.seating_above(u64::from(u32::MAX), expected_seats_version, seat)
+    }
+
+    /// Of somebody who knows that so much was pruned.
+    pub fn seating_above(&self, known_floor: u64, expected_seats_version: u64, seat: &Seat) -> Write {
+        let (game_id, epoch, known_floor) = (self.id.clone(), self.epoch, Sequence::new(known_floor));
+        Write::TakeSeat { game_id, epoch, expected_seats_version, known_floor, seat: Box::new(seat.clone()) }
     }
 
     /// Takes a seat in a game whose seats have this version.

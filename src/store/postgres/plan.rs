@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Epoch, Event, Game, GameId, Seat, SessionId, Summary, Timestamp},
+    domain::{Epoch, Event, Game, GameId, Seat, Sequence, SessionId, Summary, Timestamp},
     store::{Append, ClockChange, Floor, GameChange, SeatMark, Served, Write},
 };
 
@@ -46,6 +46,7 @@ pub(super) struct Seating<'b> {
     pub(super) game_id: &'b GameId,
     pub(super) epoch: Epoch,
     pub(super) expected_seats_version: u64,
+    pub(super) known_floor: Sequence,
     pub(super) seat: &'b Seat,
 }
 
@@ -81,9 +82,9 @@ impl<'b> Plan<'b> {
                 let summing = Summing { place, game_id, epoch: *epoch, summary, at: *at };
                 self.round_of(game_id).summaries.push(summing);
             }
-            Write::TakeSeat { game_id, epoch, expected_seats_version, seat } => {
-                let expected_seats_version = *expected_seats_version;
-                let seating = Seating { place, game_id, epoch: *epoch, expected_seats_version, seat };
+            Write::TakeSeat { game_id, epoch, expected_seats_version, known_floor, seat } => {
+                let (epoch, expected_seats_version, known_floor) = (*epoch, *expected_seats_version, *known_floor);
+                let seating = Seating { place, game_id, epoch, expected_seats_version, known_floor, seat };
                 self.round_of_seats(game_id).seatings.push(seating);
             }
             Write::DeleteGame { game_id, epoch } => {

@@ -162,13 +162,14 @@ pub(super) async fn take_seats(
     let rows = column(seatings, |seating| SeatRow::of(seating.game_id, seating.seat));
     let taken: Vec<Done> = Statement::new(
         "with given as materialized (
-             select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as given (place, epoch, seats_version, id,
-                 game_id, user_id, last_ack_sequence, proven_generation, issued_generation, last_heartbeat_at,
-                 issued_at, expires_at, revoked_at, metadata)
+             select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as given (place, epoch, seats_version,
+                 floor, id, game_id, user_id, last_ack_sequence, proven_generation, issued_generation,
+                 last_heartbeat_at, issued_at, expires_at, revoked_at, metadata)
          ), taken as (
              update game set seats_version = game.seats_version + 1
              from given
-             where game.id = any(array[given.game_id]) and game.epoch = given.epoch and game.seats_version = given.seats_version
+             where game.id = any(array[given.game_id]) and game.epoch = given.epoch
+                 and game.seats_version = given.seats_version and game.floor <= given.floor
              returning given.*
          ), seated as (
              insert into game_session (id, game_id, user_id, last_ack_sequence, proven_generation, issued_generation,
@@ -187,6 +188,7 @@ pub(super) async fn take_seats(
     .bind::<Array<Integer>, _>(places(seatings))
     .bind::<Array<Text>, _>(column(seatings, |seating| seating.epoch.to_string()))
     .bind::<Array<BigInt>, _>(column(seatings, |seating| from_number(seating.expected_seats_version)))
+    .bind::<Array<BigInt>, _>(column(seatings, |seating| from_number(seating.known_floor.number())))
     .bind::<Array<Text>, _>(column(&rows, |row| &*row.id))
     .bind::<Array<Text>, _>(column(&rows, |row| &*row.game_id))
     .bind::<Array<Text>, _>(column(&rows, |row| &*row.user_id))

@@ -9,7 +9,7 @@ use super::{
     writer::in_transaction,
 };
 use crate::{
-    domain::{Epoch, Game, GameId, Seat, Summary, Timestamp},
+    domain::{Epoch, Game, GameId, Seat, Sequence, Summary, Timestamp},
     store::{
         ClockChange, Floor, GameChange, Outcome, SeatMark, Served, StoreError, Write,
         sql::{
@@ -60,8 +60,8 @@ fn apply(connection: &mut SqliteConnection, write: &Write) -> QueryResult<Outcom
             return Ok(if repeats.is_empty() { Outcome::Done } else { Outcome::Repeated(repeats) });
         }
         Write::PutSummary { game_id, epoch, summary, at } => put_summary(connection, game_id, *epoch, summary, *at)?,
-        Write::TakeSeat { game_id, epoch, expected_seats_version, seat } => {
-            take_seat(connection, game_id, *epoch, *expected_seats_version, seat)?
+        Write::TakeSeat { game_id, epoch, expected_seats_version, known_floor, seat } => {
+            take_seat(connection, game_id, *epoch, *expected_seats_version, *known_floor, seat)?
         }
         Write::DeleteGame { game_id, epoch } => delete_game(connection, game_id, *epoch)?,
         Write::Marks { seats, floors, clocks } => {
@@ -142,12 +142,14 @@ fn take_seat(
     game: &GameId,
     epoch: Epoch,
     expected_seats_version: u64,
+    known_floor: Sequence,
     seat: &Seat,
 ) -> QueryResult<bool> {
     let expected = diesel::update(game::table)
         .filter(game::id.eq(game.as_str()))
         .filter(game::epoch.eq(epoch.to_string()))
         .filter(game::seats_version.eq(from_number(expected_seats_version)))
+        .filter(game::floor.le(from_number(known_floor.number())))
         .set(game::seats_version.eq(game::seats_version + 1))
         .execute(connection)?;
     if expected == 1 {

@@ -102,12 +102,12 @@ impl Player {
         serde_json::from_str(&self.link.next_text(SOON).await.unwrap()).unwrap()
     }
 
-    /// The next event, replayed or live; presence is passed over, anything else is wrong.
+    /// The next event, replayed or live; presence and time are passed over, anything else is wrong.
     pub async fn event(&mut self) -> Event {
         loop {
             match self.next().await {
                 Incoming::Live(event) | Incoming::Replay(event) => return event,
-                Incoming::Presence { .. } => {}
+                Incoming::Presence { .. } | Incoming::Time(_) => {}
                 other => panic!("instead of an event came {other:?}"),
             }
         }
@@ -135,12 +135,12 @@ impl Player {
         }
     }
 
-    /// The next refusal; presence is passed over, anything else is wrong.
+    /// The next refusal; presence and time are passed over, anything else is wrong.
     pub async fn refusal(&mut self) -> Refusal {
         loop {
             match self.next().await {
                 Incoming::Error(refusal) => return refusal,
-                Incoming::Presence { .. } => {}
+                Incoming::Presence { .. } | Incoming::Time(_) => {}
                 other => panic!("instead of a refusal came {other:?}"),
             }
         }
