@@ -66,8 +66,8 @@ fn main() -> ExitCode {
 fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Serve => {
-            let log_level = telemetry::init_logs(&settings.logging)?;
-            app::serve(settings, log_level)?;
+            let logs = telemetry::init_logs(&settings.logging)?;
+            app::serve(settings, logs)?;
         }
         Command::Migrate => migrate(&settings)?,
         Command::Config => println!("{}", table(&settings.in_force())),
