@@ -10,6 +10,7 @@ use rejoin::{
     commands::{
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
+        top::{self, TopOptions},
     },
     settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
     store::{postgres, sqlite},
@@ -39,13 +40,14 @@ enum Command {
     Config,
     Smoke(SmokeOptions),
     Token(TokenOptions),
+    Top(TopOptions),
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let first_start = match command {
         Command::Serve | Command::Smoke(_) | Command::Token(_) => FirstStart::KeepSecrets,
-        Command::Migrate | Command::Config => FirstStart::TouchNothing,
+        Command::Migrate | Command::Config | Command::Top(_) => FirstStart::TouchNothing,
     };
     let settings = match Settings::read(&Layers::of_process(), first_start) {
         Ok(settings) => settings,
@@ -64,6 +66,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let (access_secret, api_token) = (settings.auth.access_token_secrets.current(), settings.auth.api_tokens.current());
+    let (access_secret, api_token) = (access_secret.expose(), api_token.expose());
     match command {
         Command::Serve => {
             let logs = telemetry::init_logs(&settings.logging)?;
@@ -72,18 +76,18 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
         Command::Migrate => migrate(&settings)?,
         Command::Config => println!("{}", table(&settings.in_force())),
         Command::Smoke(options) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let auth = &settings.auth;
-            let (secret, api_token) = (auth.access_token_secrets.current(), auth.api_tokens.current());
-            let report = runtime.block_on(smoke::run(&options, secret.expose(), Some(api_token.expose())))?;
+            let report = runtime()?.block_on(smoke::run(&options, access_secret, Some(api_token)))?;
             report.print();
             return Ok(report.exit_code());
         }
-        Command::Token(options) => {
-            println!("{}", token::run(&options, settings.auth.access_token_secrets.current().expose())?);
-        }
+        Command::Token(options) => println!("{}", token::run(&options, access_secret)?),
+        Command::Top(options) => runtime()?.block_on(top::run(&options, api_token))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 fn migrate(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {

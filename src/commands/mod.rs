@@ -2,17 +2,21 @@
 
 pub mod smoke;
 pub mod token;
+pub mod top;
+
+mod exposition;
 
 #[cfg(test)]
 mod tests {
     use clap::{Parser, error::ErrorKind};
 
-    use super::{smoke::SmokeOptions, token::TokenOptions};
+    use super::{smoke::SmokeOptions, token::TokenOptions, top::TopOptions};
 
     #[derive(Debug, Parser)]
     enum Line {
         Smoke(SmokeOptions),
         Token(TokenOptions),
+        Top(TopOptions),
     }
 
     #[test]
@@ -27,6 +31,13 @@ mod tests {
         let error = Line::try_parse_from(["rejoin", "token", "--role", "spectator"]).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn top_finds_a_server_on_this_machine() {
+        let Ok(Line::Top(top)) = Line::try_parse_from(["rejoin", "top"]) else { panic!("not top") };
+
+        assert_eq!((top.url.as_str(), top.once), ("http://127.0.0.1:8081", false));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod support;
 mod access;
 mod backpressure;
 mod bad_input;
+mod commands;
 mod crash;
 mod drain;
 mod http;
