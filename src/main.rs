@@ -11,6 +11,7 @@ use rejoin::{
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
         top::{self, TopOptions},
+        uat::{self, UatOptions},
     },
     settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
     store::{postgres, sqlite},
@@ -41,12 +42,13 @@ enum Command {
     Smoke(SmokeOptions),
     Token(TokenOptions),
     Top(TopOptions),
+    Uat(UatOptions),
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let first_start = match command {
-        Command::Serve | Command::Smoke(_) | Command::Token(_) => FirstStart::KeepSecrets,
+        Command::Serve | Command::Smoke(_) | Command::Token(_) | Command::Uat(_) => FirstStart::KeepSecrets,
         Command::Migrate | Command::Config | Command::Top(_) => FirstStart::TouchNothing,
     };
     let settings = match Settings::read(&Layers::of_process(), first_start) {
@@ -82,6 +84,12 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
         }
         Command::Token(options) => println!("{}", token::run(&options, access_secret)?),
         Command::Top(options) => runtime()?.block_on(top::run(&options, api_token))?,
+        Command::Uat(options) => {
+            let report = runtime()?.block_on(uat::run(&options, access_secret, api_token))?;
+            print!("{report}");
+            println!("report: {}", options.report.display());
+            return Ok(report.exit_code());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

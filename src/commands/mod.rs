@@ -3,6 +3,7 @@
 pub mod smoke;
 pub mod token;
 pub mod top;
+pub mod uat;
 
 mod exposition;
 
@@ -10,13 +11,14 @@ mod exposition;
 mod tests {
     use clap::{Parser, error::ErrorKind};
 
-    use super::{smoke::SmokeOptions, token::TokenOptions, top::TopOptions};
+    use super::{smoke::SmokeOptions, token::TokenOptions, top::TopOptions, uat::UatOptions};
 
     #[derive(Debug, Parser)]
     enum Line {
         Smoke(SmokeOptions),
         Token(TokenOptions),
         Top(TopOptions),
+        Uat(UatOptions),
     }
 
     #[test]
@@ -34,10 +36,12 @@ mod tests {
     }
 
     #[test]
-    fn top_finds_a_server_on_this_machine() {
+    fn top_and_uat_find_a_server_on_this_machine() {
         let Ok(Line::Top(top)) = Line::try_parse_from(["rejoin", "top"]) else { panic!("not top") };
+        let Ok(Line::Uat(uat)) = Line::try_parse_from(["rejoin", "uat"]) else { panic!("not uat") };
 
         assert_eq!((top.url.as_str(), top.once), ("http://127.0.0.1:8081", false));
+        assert_eq!((uat.url.as_str(), uat.admin_url), ("http://127.0.0.1:8080", None));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The commands for people on call, against a running server.
 
-use std::process::Output;
+use std::{fs, process::Output};
 
 use rejoin::client::Seat;
+use tempfile::TempDir;
 
 use crate::support::{API_TOKEN, Server, rejoin, soon};
 
@@ -56,4 +57,51 @@ async fn top_without_the_token_says_so() {
 
     assert_eq!(top.status.code(), Some(1));
     assert!(text(&top).contains("HTTP 401"), "{}", text(&top));
+}
+
+// --- uat ----------------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn uat_plays_every_scenario_and_reports_it() {
+    let server = Server::start().await;
+    let folder = TempDir::new().unwrap();
+    let report = folder.path().join("uat.md");
+
+    let uat = rejoin(&["uat", "--url", &server.url(), "--report", report.to_str().unwrap()]);
+
+    let told = String::from_utf8(uat.stdout.clone()).unwrap();
+    let table = told.lines().skip(1).take_while(|line| !line.is_empty());
+    let (passed, others): (Vec<_>, Vec<_>) = table.partition(|line| line.ends_with("  ok"));
+    assert_eq!(passed.len() + others.len(), 11, "{told}");
+    // A server without clocks is told from one whose clocks are wrong.
+    assert!(others.iter().all(|line| line.contains("clock") && line.ends_with("not supported")), "{told}");
+    assert_eq!(uat.status.code(), Some(i32::from(!others.is_empty())), "{told}");
+    let page = fs::read_to_string(report).unwrap();
+    assert_eq!(page.matches("| seen | timeControl: clocks are not served yet |").count(), others.len(), "{page}");
+    assert!(page.starts_with(&format!("# Acceptance test of {}\n", server.url())), "{page}");
+    assert_eq!(page.matches("| expected | ").count(), 11);
+    assert_eq!(page.matches("| result | ok |").count(), passed.len());
+}
+
+#[tokio::test]
+async fn uat_fails_where_the_server_does_not_do_what_is_expected() {
+    let server = Server::with(&[("MAX_ITEM_BYTES", "16")]).await;
+    let folder = TempDir::new().unwrap();
+    let report = folder.path().join("uat.md");
+
+    let uat = rejoin(&["uat", "--url", &server.url(), "--report", report.to_str().unwrap()]);
+
+    assert_eq!(uat.status.code(), Some(1));
+    let page = fs::read_to_string(report).unwrap();
+    assert!(page.contains("| 1 | a lost connection comes back to its seat | FAILED |"), "{page}");
+    assert!(page.contains("| seen | refused with too_large"), "{page}");
+    assert!(page.contains("| an invalid resume token is refused | ok |"), "what needs no move passes: {page}");
+}
+
+#[tokio::test]
+async fn uat_writes_no_report_on_a_server_that_is_not_there() {
+    let uat = rejoin(&["uat", "--url", "http://127.0.0.1:1"]);
+
+    assert_eq!(uat.status.code(), Some(1));
+    assert!(text(&uat).contains("cannot reach `http://127.0.0.1:1`"), "{}", text(&uat));
 }
