@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use rejoin::{
     app,
     commands::{
+        gate::{self, GateOptions},
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
         top::{self, TopOptions},
@@ -42,14 +43,17 @@ enum Command {
     Smoke(SmokeOptions),
     Token(TokenOptions),
     Top(TopOptions),
+    Gate(GateOptions),
     Uat(UatOptions),
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
-    let first_start = match command {
+    let first_start = match &command {
         Command::Serve | Command::Smoke(_) | Command::Token(_) | Command::Uat(_) => FirstStart::KeepSecrets,
         Command::Migrate | Command::Config | Command::Top(_) => FirstStart::TouchNothing,
+        // It asks Prometheus alone, from wherever that can be reached: no settings of a server are needed.
+        Command::Gate(options) => return watch(options),
     };
     let settings = match Settings::read(&Layers::of_process(), first_start) {
         Ok(settings) => settings,
@@ -90,8 +94,27 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
             println!("report: {}", options.report.display());
             return Ok(report.exit_code());
         }
+        Command::Gate(options) => return Ok(watch(&options)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Watches a rollout. What kept it from that is told from what is wrong with the rollout by its status.
+fn watch(options: &GateOptions) -> ExitCode {
+    match runtime().map(|runtime| runtime.block_on(gate::run(options))) {
+        Ok(Ok(report)) => {
+            print!("{report}");
+            println!("report: {}", options.report.display());
+            if report.is_go() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Ok(Err(error)) => not_watched(&error),
+        Err(error) => not_watched(&error),
+    }
+}
+
+fn not_watched(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("rejoin: {error}");
+    ExitCode::from(2)
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -1,5 +1,6 @@
 //! What `rejoin` does besides serving: one file a command. The command line itself is `main`'s.
 
+pub mod gate;
 pub mod smoke;
 pub mod token;
 pub mod top;
@@ -11,10 +12,11 @@ mod exposition;
 mod tests {
     use clap::{Parser, error::ErrorKind};
 
-    use super::{smoke::SmokeOptions, token::TokenOptions, top::TopOptions, uat::UatOptions};
+    use super::{gate::GateOptions, smoke::SmokeOptions, token::TokenOptions, top::TopOptions, uat::UatOptions};
 
     #[derive(Debug, Parser)]
     enum Line {
+        Gate(GateOptions),
         Smoke(SmokeOptions),
         Token(TokenOptions),
         Top(TopOptions),
@@ -33,6 +35,27 @@ mod tests {
         let error = Line::try_parse_from(["rejoin", "token", "--role", "spectator"]).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn a_bare_gate_watches_for_as_long_as_the_rollout_plan_wants() {
+        let line = ["rejoin", "gate", "--prometheus", "http://127.0.0.1:9090"];
+        let Ok(Line::Gate(options)) = Line::try_parse_from(line) else { panic!("not gate") };
+
+        assert_eq!((options.watch_for.as_secs(), options.every.as_secs()), (2700, 15));
+        assert_eq!((options.report.to_str(), options.allow_no_data), (Some("gate-report.md"), false));
+    }
+
+    #[test]
+    fn a_gate_without_an_address_or_with_a_bad_span_is_refused() {
+        for line in [
+            vec!["rejoin", "gate"],
+            vec!["rejoin", "gate", "--prometheus", "https://prometheus"],
+            vec!["rejoin", "gate", "--prometheus", "http://prometheus", "--for", "soon"],
+            vec!["rejoin", "gate", "--prometheus", "http://prometheus", "--every", "10ms"],
+        ] {
+            assert_eq!(Line::try_parse_from(&line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
     }
 
     #[test]

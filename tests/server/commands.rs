@@ -105,3 +105,33 @@ async fn uat_writes_no_report_on_a_server_that_is_not_there() {
     assert_eq!(uat.status.code(), Some(1));
     assert!(text(&uat).contains("cannot reach `http://127.0.0.1:1`"), "{}", text(&uat));
 }
+
+// --- gate ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn gate_without_prometheus_is_no_verdict() {
+    let gate = rejoin(&["gate", "--prometheus", "http://ops:hush@127.0.0.1:1", "--for", "2s", "--every", "1s"]);
+
+    assert_eq!(gate.status.code(), Some(2));
+    assert!(text(&gate).contains("cannot reach `http://127.0.0.1:1`"), "{}", text(&gate));
+    assert!(!text(&gate).contains("hush"));
+}
+
+#[tokio::test]
+async fn gate_asks_a_prometheus_and_nothing_else() {
+    let server = Server::start().await;
+
+    let gate = rejoin(&["gate", "--prometheus", &server.url(), "--for", "2s", "--every", "1s"]);
+
+    assert_eq!(gate.status.code(), Some(2));
+    assert!(text(&gate).contains("answered with HTTP 404"), "{}", text(&gate));
+}
+
+#[test]
+fn gate_with_a_report_that_cannot_be_kept_does_not_even_begin() {
+    let line = ["gate", "--prometheus", "http://127.0.0.1:1", "--report", "/nowhere/gate.md"];
+    let gate = rejoin(&line);
+
+    assert_eq!(gate.status.code(), Some(2));
+    assert!(text(&gate).contains("cannot write `/nowhere/gate.md`"), "{}", text(&gate));
+}
