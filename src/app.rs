@@ -32,7 +32,7 @@ use crate::{
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
     store::{RegistryMetrics, Retention, Store},
-    telemetry::{LogLevelHandle, process},
+    telemetry::{LogLevelHandle, Logs, process},
 };
 
 /// Threads that wait for the stores; they hardly compute.
@@ -70,7 +70,7 @@ struct Engine {
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn serve(settings: Settings, log_level: LogLevelHandle) -> Result<(), StartError> {
+pub fn serve(settings: Settings, logs: Logs) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STORE_THREADS)
         .thread_name("store")
@@ -79,9 +79,10 @@ pub fn serve(settings: Settings, log_level: LogLevelHandle) -> Result<(), StartE
     let settings = Arc::new(settings);
     let mut registry = Registry::default();
     process::register(&mut registry);
+    logs.redis_warnings.register(&mut registry);
     let found = RegistryMetrics::register(&mut registry);
     let store = stores::open(&settings, &runtime, &mut registry, &found)?;
-    let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, log_level));
+    let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, logs.level));
     // What still waits for a store that does not answer is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     served

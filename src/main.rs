@@ -8,8 +8,11 @@ use clap::{Parser, Subcommand};
 use rejoin::{
     app,
     commands::{
+        gate::{self, GateOptions},
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
+        top::{self, TopOptions},
+        uat::{self, UatOptions},
     },
     settings::{DatabaseUrl, FirstStart, Layers, Problems, Settings, table},
     store::{postgres, sqlite},
@@ -39,13 +42,18 @@ enum Command {
     Config,
     Smoke(SmokeOptions),
     Token(TokenOptions),
+    Top(TopOptions),
+    Gate(GateOptions),
+    Uat(UatOptions),
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
-    let first_start = match command {
-        Command::Serve | Command::Smoke(_) | Command::Token(_) => FirstStart::KeepSecrets,
-        Command::Migrate | Command::Config => FirstStart::TouchNothing,
+    let first_start = match &command {
+        Command::Serve | Command::Smoke(_) | Command::Token(_) | Command::Uat(_) => FirstStart::KeepSecrets,
+        Command::Migrate | Command::Config | Command::Top(_) => FirstStart::TouchNothing,
+        // It asks Prometheus alone, from wherever that can be reached: no settings of a server are needed.
+        Command::Gate(options) => return watch(options),
     };
     let settings = match Settings::read(&Layers::of_process(), first_start) {
         Ok(settings) => settings,
@@ -64,26 +72,53 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let (access_secret, api_token) = (settings.auth.access_token_secrets.current(), settings.auth.api_tokens.current());
+    let (access_secret, api_token) = (access_secret.expose(), api_token.expose());
     match command {
         Command::Serve => {
-            let log_level = telemetry::init_logs(&settings.logging)?;
-            app::serve(settings, log_level)?;
+            let logs = telemetry::init_logs(&settings.logging)?;
+            app::serve(settings, logs)?;
         }
         Command::Migrate => migrate(&settings)?,
         Command::Config => println!("{}", table(&settings.in_force())),
         Command::Smoke(options) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let auth = &settings.auth;
-            let (secret, api_token) = (auth.access_token_secrets.current(), auth.api_tokens.current());
-            let report = runtime.block_on(smoke::run(&options, secret.expose(), Some(api_token.expose())))?;
+            let report = runtime()?.block_on(smoke::run(&options, access_secret, Some(api_token)))?;
             report.print();
             return Ok(report.exit_code());
         }
-        Command::Token(options) => {
-            println!("{}", token::run(&options, settings.auth.access_token_secrets.current().expose())?);
+        Command::Token(options) => println!("{}", token::run(&options, access_secret)?),
+        Command::Top(options) => runtime()?.block_on(top::run(&options, api_token))?,
+        Command::Uat(options) => {
+            let report = runtime()?.block_on(uat::run(&options, access_secret, api_token))?;
+            print!("{report}");
+            println!("report: {}", options.report.display());
+            return Ok(report.exit_code());
         }
+        Command::Gate(options) => return Ok(watch(&options)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Watches a rollout. What kept it from that is told from what is wrong with the rollout by its status.
+fn watch(options: &GateOptions) -> ExitCode {
+    match runtime().map(|runtime| runtime.block_on(gate::run(options))) {
+        Ok(Ok(report)) => {
+            print!("{report}");
+            println!("report: {}", options.report.display());
+            if report.is_go() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Ok(Err(error)) => not_watched(&error),
+        Err(error) => not_watched(&error),
+    }
+}
+
+fn not_watched(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("rejoin: {error}");
+    ExitCode::from(2)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 fn migrate(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {

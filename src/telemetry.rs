@@ -4,6 +4,7 @@
 
 pub mod buckets;
 pub mod process;
+mod warnings;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
@@ -16,21 +17,32 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{self, Format, Full, Json, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
+pub use self::warnings::RedisWarnings;
 use crate::settings::{LogFormat, LogLevel, LoggingSettings};
+
+/// The logs of a process, as far as the rest of it has to do with them.
+#[derive(Debug)]
+pub struct Logs {
+    pub level: LogLevelHandle,
+    /// Counted whether or not they are written.
+    pub redis_warnings: RedisWarnings,
+}
 
 /// Starts logging for the whole process, once.
 ///
 /// # Errors
 /// Logging was started before.
-pub fn init_logs(settings: &LoggingSettings) -> Result<LogLevelHandle, TryInitError> {
-    let (logs, handle) = logs(settings, io::stdout().is_terminal(), io::stdout);
+pub fn init_logs(settings: &LoggingSettings) -> Result<Logs, TryInitError> {
+    let redis_warnings = RedisWarnings::default();
+    let (logs, level) = logs(settings, io::stdout().is_terminal(), io::stdout, redis_warnings.clone());
     logs.try_init()?;
-    Ok(handle)
+    Ok(Logs { level, redis_warnings })
 }
 
 /// Changes what is logged while the service runs.
@@ -47,7 +59,12 @@ impl LogLevelHandle {
     }
 }
 
-fn logs<W>(settings: &LoggingSettings, ansi: bool, writer: W) -> (impl Subscriber + Send + Sync, LogLevelHandle)
+fn logs<W>(
+    settings: &LoggingSettings,
+    ansi: bool,
+    writer: W,
+    redis_warnings: RedisWarnings,
+) -> (impl Subscriber + Send + Sync, LogLevelHandle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -56,8 +73,10 @@ where
         .event_format(Line::new(settings.format))
         .fmt_fields(format::debug_fn(write_field).delimited(" "))
         .with_ansi(ansi)
-        .with_writer(writer);
-    (tracing_subscriber::registry().with(threshold).with(lines), LogLevelHandle(handle))
+        .with_writer(writer)
+        .with_filter(threshold);
+    let counted = redis_warnings.with_filter(LevelFilter::WARN);
+    (tracing_subscriber::registry().with(lines).with(counted), LogLevelHandle(handle))
 }
 
 /// Lets our own events through at `level`, and those of our dependencies from warnings up.
@@ -161,7 +180,7 @@ mod tests {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let settings = LoggingSettings { level: LogLevel::Info, format };
-        let (logs, handle) = logs(&settings, false, move || writer.clone());
+        let (logs, handle) = logs(&settings, false, move || writer.clone(), RedisWarnings::default());
 
         tracing::subscriber::with_default(logs, || events(&handle));
 
@@ -211,6 +230,26 @@ mod tests {
         });
 
         assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn warnings_about_redis_are_counted_also_where_they_are_not_written() {
+        let warnings = RedisWarnings::default();
+        let settings = LoggingSettings { level: LogLevel::Error, format: LogFormat::Human };
+        let (logs, level) = logs(&settings, false, io::sink, warnings.clone());
+
+        tracing::subscriber::with_default(logs, || {
+            let context = "GameSessionRegistryRedis";
+            tracing::warn!(context, "Redis was not written to");
+            tracing::error!(context = "GameSessionRegistryRedis", gameId = 7, "worse");
+            level.set(LogLevel::Debug).unwrap();
+            tracing::warn!(context, "once more");
+            tracing::info!(context, "Circuit breaker CLOSED");
+            tracing::warn!(context = "Journal", "Group commit failed");
+            tracing::warn!("of nobody");
+        });
+
+        assert_eq!(warnings.count(), 3);
     }
 
     #[test]

@@ -36,9 +36,9 @@ pub enum ClientError {
     /// The deadline came before it was done.
     #[error("the deadline passed; the last failure was: {last}")]
     GaveUp { last: Box<ClientError> },
-    /// A game could not be made or ended.
-    #[error("the HTTP API did not do it for game `{game_id}`: {reason}")]
-    Backend { game_id: String, reason: String },
+    /// The HTTP API did not do it. `body` is what it said, a problem document as a rule.
+    #[error("`{path}` answered with HTTP {status}: {body}")]
+    HttpRefused { path: String, status: u16, body: String },
     /// An access token could not be signed.
     #[error("cannot mint an access token: {0}")]
     Mint(jsonwebtoken::errors::Error),
@@ -57,7 +57,7 @@ impl ClientError {
             | Self::Malformed { .. }
             | Self::Refused(_)
             | Self::GaveUp { .. }
-            | Self::Backend { .. }
+            | Self::HttpRefused { .. }
             | Self::Mint(_) => Advice::Stop,
         }
     }

@@ -168,5 +168,5 @@ impl Drop for Kit {
 fn log_level() -> LogLevelHandle {
     static HANDLE: OnceLock<LogLevelHandle> = OnceLock::new();
     let settings = LoggingSettings { level: LogLevel::Error, format: LogFormat::Human };
-    HANDLE.get_or_init(|| telemetry::init_logs(&settings).unwrap()).clone()
+    HANDLE.get_or_init(|| telemetry::init_logs(&settings).unwrap().level).clone()
 }

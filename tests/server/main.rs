@@ -8,6 +8,7 @@ mod access;
 mod backpressure;
 mod bad_input;
 mod clocks;
+mod commands;
 mod crash;
 mod drain;
 mod http;

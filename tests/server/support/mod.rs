@@ -10,6 +10,7 @@ mod player;
 mod server;
 mod tokens;
 
+pub mod command;
 pub mod crowd;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use rejoin::client::Ending;
 use tokio::time::{Instant, sleep};
 
 pub use chance::Chance;
+pub use command::rejoin;
 pub use flood::Flood;
 pub use http::Answer;
 pub use peak::Peak;
