@@ -45,7 +45,7 @@ async fn top_shows_shards_connections_and_rates_once() {
     let rates = line(&page, "per second");
     let events = rates.iter().position(|word| *word == "events").map(|at| rates[at + 1].parse::<f64>().unwrap());
     assert!(events.is_some_and(|events| events > 1.0), "{page}");
-    assert_eq!(line(&page, "breakers"), ["breakers", "store", "closed"]);
+    assert_eq!(line(&page, "breakers"), ["breakers", "redis", "closed", "store", "closed"]);
     assert_eq!(line(&page, "1")[0], "1", "the second shard has a line of its own: {page}");
 }
 
