@@ -9,7 +9,7 @@ function message(key, described, way) {
   const { label, kind } = WAYS[way];
   const { properties } = described.payload;
   const shown = element("details", { id: `message-${key}`, class: "call" },
-    element("summary", {}, element("span", { class: `method ${kind}` }, label), element("code", {}, described.name), element("span", { class: "muted" }, described.summary)));
+    element("summary", {}, element("span", { class: `method ${kind}` }, label), element("code", {}, described.name), prose(described.summary, "span")));
   const inside = element("div", {}, described.description && prose(described.description));
   // Both ways the envelope is always the same: what is in it is of interest.
   const payload = properties.payload.properties ? properties.payload : described.payload;

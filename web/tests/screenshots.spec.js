@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { Player, addresses, apiToken, call, expect, test } from "./fixture.js";
 
 const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
-const SIZES = { wide: { viewport: { width: 1320, height: 1010 } }, phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 } };
+const SIZES = { wide: { viewport: { width: 1320, height: 1010 } }, phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 } };
 const WATCHED_MS = 70_000;
 const GAME = "league-final";
 
@@ -28,8 +28,20 @@ async function play() {
   await Player.sit(GAME, "ann");
 }
 
+/** Tables where people sit, some longer than others. */
+async function furnish() {
+  for (let table = 1; table <= 40; table += 1) {
+    const [gameId, players] = [`table-${table}`, ["ann", "bob"].map((name) => `${name}-${table}`)];
+    await call("PUT", `/v1/games/${gameId}`, { players });
+    const moves = Array.from({ length: (table * 17) % 43 }, (_, index) => ({ type: "move", payload: { n: index + 1 }, userId: players[index % 2] }));
+    if (moves.length > 0) await call("POST", `/v1/games/${gameId}/events`, moves);
+    for (const userId of players) await Player.sit(gameId, userId);
+  }
+}
+
 test("the console in four ways @screenshots", async ({ browser }) => {
   test.setTimeout(300_000);
+  await furnish();
   const traffic = spawn(process.env.REJOIN, ["smoke", "--url", addresses.url, "--rounds", "1000", "--timeout", "280"], { cwd: new URL("../..", import.meta.url).pathname, stdio: "ignore" });
   const looks = [];
   for (const colorScheme of ["light", "dark"]) {
@@ -43,9 +55,9 @@ test("the console in four ways @screenshots", async ({ browser }) => {
     }
   }
   await looks[0].page.waitForTimeout(WATCHED_MS);
+  for (const { page, name } of looks) await page.screenshot({ path: `${FOLDER}console-${name}.png` });
   await play();
   for (const { page, name } of looks) {
-    await page.screenshot({ path: `${FOLDER}console-${name}.png` });
     await page.getByRole("searchbox", { name: "Game" }).fill(GAME);
     await page.getByRole("button", { name: "Look up" }).click();
     await expect(page.locator("#game-name")).toHaveText(GAME);
