@@ -14,6 +14,10 @@ use aws_lc_rs::digest;
 #[cfg(test)]
 pub const OPEN_API: &str = include_str!("../../web/docs/openapi.json");
 
+/// The client protocol as AsyncAPI 3.
+#[cfg(test)]
+pub const ASYNC_API: &str = include_str!("../../web/docs/asyncapi.json");
+
 /// Nothing but what comes from here, and no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -44,7 +48,10 @@ pub const DOCUMENTATION: &[Page] = pages![
     ("/assets/dom.js", SCRIPT, "dom.js"),
     ("/assets/mark.svg", SVG, "mark.svg"),
     ("/openapi.json", JSON, "docs/openapi.json"),
+    ("/asyncapi.json", JSON, "docs/asyncapi.json"),
     ("/docs", HTML, "docs/api.html"),
+    ("/docs/protocol", HTML, "docs/protocol.html"),
+    ("/docs/protocol.js", SCRIPT, "docs/protocol.js"),
     ("/docs/api.js", SCRIPT, "docs/api.js"),
     ("/docs/schema.js", SCRIPT, "docs/schema.js"),
     ("/docs/docs.css", CSS, "docs/docs.css"),

@@ -32,7 +32,7 @@ const TILES = [
   },
   { name: "events", title: "Events a second", of: committed, format: rate, about: ({ last }) => `${count(last.batchEvents)} since the start` },
   { name: "commit", title: "Commit latency, p99", of: commitSeconds(0.99), format: seconds, about: ({ last }) => `${count(last.journalDepth)} waiting for the journal` },
-  { name: "memory", title: "Games in memory", of: memory, format: bytes, about: ({ last }) => `of ${bytes(budget(last))}; process ${bytes(last.residentBytes)}` },
+  { name: "memory", title: "Games in memory", of: memory, format: bytes, about: ({ last }) => `process ${bytes(last.residentBytes)}, budget ${bytes(budget(last))}` },
 ];
 
 export class Overview {

@@ -68,7 +68,9 @@ export class Shards {
       const { cell, value: text } = this.#cells[index];
       const heat = value === null || top === 0 ? 0 : value / top;
       cell.style.setProperty("--heat", `${(heat * 100).toFixed(1)}%`);
-      cell.classList.toggle("hot", heat > 0.5);
+      // What is written on it has to be read in light and dark.
+      cell.classList.toggle("warm", heat > 0.5);
+      cell.classList.toggle("hot", heat > 0.68);
       cell.classList.toggle("silent", !shards[index].answering);
       cell.setAttribute("aria-pressed", String(this.#chosen === index));
       cell.setAttribute("aria-label", `Shard ${index}: ${shards[index].answering ? `${title} ${format(value)}` : "does not answer"}`);

@@ -8,6 +8,7 @@ export const name = (reference) => reference.split("/").pop();
 export function type(schema) {
   if (schema.$ref) return element("a", { href: `#schema-${name(schema.$ref)}` }, name(schema.$ref));
   if (schema.type === "array" && schema.items) return element("span", {}, "list of ", type(schema.items));
+  if (schema.allOf) return type(schema.allOf[0]);
   const some = schema.oneOf ?? [];
   if (some.length > 0 && some.every((one) => one.const)) return element("code", {}, "string");
   if (some.length > 0) return element("span", {}, ...some.flatMap((one, i) => (i ? [" or ", type(one)] : [type(one)])));
