@@ -791,7 +791,9 @@ var Seat = class {
   #welcome;
   #players = [];
   #head = 0;
-  /** The connection whose token is kept, so that it may be used up. */
+  /** The last event that came on this connection, delivered or not. */
+  #seen = 0;
+  /** Whether this connection's token is kept, so that the one before it may be used up. */
   #isProven = false;
   #end;
   constructor(making, surroundings2) {
@@ -992,6 +994,7 @@ var Seat = class {
     this.#connection.welcomed();
     if (resync) this.#delivery.offer(["resync", resync]);
     const from = this.#history.position?.sequence ?? 0;
+    this.#seen = from;
     this.#delivery.offer(["replay", { from, count: headSequence - from, recovered }]);
     if (timer) this.#emitter.emit("time", timer);
     this.#welcomedFirst();
@@ -1000,7 +1003,7 @@ var Seat = class {
       this.#isProven = true;
       this.#heartbeat.start(heartbeatIntervalMs);
       this.#acks.open();
-      this.#caughtUp(from);
+      this.#caughtUp();
     });
   }
   /** The game is in another life: what was known, saved or on its way belongs to the one before. */
@@ -1013,18 +1016,19 @@ var Seat = class {
   #arrived(event2) {
     const { sequence, ref, userId } = event2;
     this.#head = Math.max(this.#head, sequence);
+    this.#seen = Math.max(this.#seen, sequence);
     const taken = this.#delivery.hasRoom() ? this.#history.take(sequence) : "known";
     const isHole = taken === "gap" && !this.#history.isWorthAsking();
     if (isHole) this.#delivery.offer(["resync", this.#history.skipTo(sequence)]);
     if (taken === "new" || isHole) this.#delivery.offer(["event", event2]);
     if (ref !== void 0 && userId === this.userId) this.#outbox.confirm(event2);
     if (taken === "gap" && !isHole) return this.#connection.cut("an event is missing");
-    this.#caughtUp(sequence);
+    this.#caughtUp();
   }
   /** Lets moves out once everything missed is here: it may confirm some, and the others may depend on it. */
-  #caughtUp(sequence) {
-    if (!this.#welcome || !this.#isProven || this.state !== "connected") return;
-    if (sequence >= this.#welcome.headSequence) this.#outbox.open(this.#welcome.maxMessageBytes);
+  #caughtUp() {
+    if (!this.#welcome || !this.#isProven || this.#seen < this.#welcome.headSequence) return;
+    this.#outbox.open(this.#welcome.maxMessageBytes);
   }
   #lost() {
     this.#isProven = false;

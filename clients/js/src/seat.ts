@@ -53,7 +53,9 @@ export class Seat {
   #welcome: Welcome | undefined;
   #players: Player[] = [];
   #head = 0;
-  /** The connection whose token is kept, so that it may be used up. */
+  /** The last event that came on this connection, delivered or not. */
+  #seen = 0;
+  /** Whether this connection's token is kept, so that the one before it may be used up. */
   #isProven = false;
   #end: RejoinError | undefined;
 
@@ -282,6 +284,7 @@ export class Seat {
     this.#connection.welcomed();
     if (resync) this.#delivery.offer(["resync", resync]);
     const from = this.#history.position?.sequence ?? 0;
+    this.#seen = from;
     this.#delivery.offer(["replay", { from, count: headSequence - from, recovered }]);
     if (timer) this.#emitter.emit("time", timer);
     this.#welcomedFirst();
@@ -292,7 +295,7 @@ export class Seat {
       this.#isProven = true;
       this.#heartbeat.start(heartbeatIntervalMs);
       this.#acks.open();
-      this.#caughtUp(from);
+      this.#caughtUp();
     });
   }
 
@@ -307,6 +310,7 @@ export class Seat {
   #arrived(event: GameEvent): void {
     const { sequence, ref, userId } = event;
     this.#head = Math.max(this.#head, sequence);
+    this.#seen = Math.max(this.#seen, sequence);
     const taken = this.#delivery.hasRoom() ? this.#history.take(sequence) : "known";
     const isHole = taken === "gap" && !this.#history.isWorthAsking();
     if (isHole) this.#delivery.offer(["resync", this.#history.skipTo(sequence)]);
@@ -314,13 +318,13 @@ export class Seat {
     // Also where it comes again, or before others: it is recorded all the same.
     if (ref !== undefined && userId === this.userId) this.#outbox.confirm(event);
     if (taken === "gap" && !isHole) return this.#connection.cut("an event is missing");
-    this.#caughtUp(sequence);
+    this.#caughtUp();
   }
 
   /** Lets moves out once everything missed is here: it may confirm some, and the others may depend on it. */
-  #caughtUp(sequence: number): void {
-    if (!this.#welcome || !this.#isProven || this.state !== "connected") return;
-    if (sequence >= this.#welcome.headSequence) this.#outbox.open(this.#welcome.maxMessageBytes);
+  #caughtUp(): void {
+    if (!this.#welcome || !this.#isProven || this.#seen < this.#welcome.headSequence) return;
+    this.#outbox.open(this.#welcome.maxMessageBytes);
   }
 
   #lost(): void {

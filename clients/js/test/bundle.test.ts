@@ -9,3 +9,7 @@ test("the committed bundle of the service's pages is what the sources give", asy
 
   assert.equal(await readFile(vendored, "utf8"), await bundle(false), "run `npm run bundle` and commit");
 });
+
+test("the lock names no host", async () => {
+  assert.doesNotMatch(await readFile("package-lock.json", "utf8"), /"resolved"|:\/\/registry/);
+});

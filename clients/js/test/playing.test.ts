@@ -244,6 +244,20 @@ test("what was not confirmed is sent again on the next connection, in order, aft
   assert.deepEqual(told.sequences(), [1, 2, 3, 4]);
 }));
 
+test("a replay that comes in one packet with the welcome lets moves out as well", Table.with(async (table) => {
+  const { seat, visit } = await table.seated();
+  visit.cut();
+  await until(() => seat.state === "waiting", "the loss");
+  void seat.send("move");
+  table.machine.pass(125);
+  const second = await table.server.visit(2);
+  second.welcome({ headSequence: 2, replayCount: 2 });
+  second.replay(1, "x", "bob");
+  second.replay(2, "y", "bob");
+
+  assert.equal((await second.heard("move")).length, 1);
+}));
+
 test("a confirmation that was lost is found in the replay, and nothing is sent again", Table.with(async (table) => {
   const { seat, visit } = await table.seated();
   const sent = seat.send("move");

@@ -138,7 +138,9 @@ export class Table {
     return async () => {
       const table = new Table(await Scripted.start());
       try {
-        await test(table);
+        const late = new Error("the test took longer than 30 s");
+        const deadline = new Promise((_, reject) => setTimeout(reject, 30_000, late).unref());
+        await Promise.race([test(table), deadline]);
       } finally {
         table.seats.forEach((seat) => void seat.leave());
         await table.server.stop();
