@@ -1,9 +1,11 @@
 //! The composition root: what is started in which order, and how it ends.
 //!
-//! The only file, with `app/stores.rs`, that knows every layer.
+//! The only file, with those in `app/`, that knows every layer.
 
+mod relaunch;
 mod stores;
 
+pub use relaunch::Relaunch;
 #[cfg(test)]
 pub(crate) use stores::breaker_limits;
 
@@ -66,11 +68,11 @@ struct Engine {
     journal: JoinHandle<()>,
 }
 
-/// Serves until it is told to stop, then drains.
+/// Serves until it is told to stop, then drains. Returns how to start anew where that was asked for.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn serve(settings: Settings, logs: Logs) -> Result<(), StartError> {
+pub fn serve(settings: Settings, logs: Logs) -> Result<Option<Relaunch>, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(STORE_THREADS)
         .thread_name("store")
@@ -95,7 +97,7 @@ async fn run(
     mut registry: Registry,
     found: RegistryMetrics,
     log_level: LogLevelHandle,
-) -> Result<(), StartError> {
+) -> Result<Option<Relaunch>, StartError> {
     let clock = Clock::system();
     let backpressure = Backpressure::register(&mut registry);
     let families = ShardFamilies::register(&mut registry, backpressure.clone(), found);
@@ -131,20 +133,24 @@ async fn run(
     // Before anyone can know of us: a signal that nobody heeds ends the process without draining.
     let stop = stop_signal()?;
     let (public, address) = listen(&edge, Listener::Public, settings.listen.address())?;
-    let mut servers = vec![public];
+    let (mut servers, mut relaunch) = (vec![public], Relaunch::on(address));
     if let Some(address) = settings.listen.admin_address() {
         let (admin, address) = listen(&edge, Listener::Admin, address)?;
         tracing::info!(context = "App", address = %address, "Rejoin answers operators on http://{address}");
         servers.push(admin);
+        relaunch = relaunch.and_admin_on(address);
     }
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
 
-    stop.await;
+    let asked = tokio::select! {
+        () = stop => None,
+        () = edge.restart_asked() => Some(relaunch),
+    };
     drain(&edge, &settings, &handles, engine).await;
     serving.iter().for_each(JoinHandle::abort);
-    Ok(())
+    Ok(asked)
 }
 
 fn start_engine(
@@ -238,6 +244,9 @@ fn announce(settings: &Settings, address: SocketAddr) {
     tracing::info!(context = "App", address = %address, "Rejoin is listening on http://{address}");
     let Some(token) = settings.made_api_token() else { return };
     println!("\nRejoin is listening on http://{address}");
+    if settings.listen.demo {
+        println!("  see:  http://{address} in a browser");
+    }
     println!("  try:  curl -s -H 'X-API-Token: {}' -X PUT http://{address}/v1/games/my-first-game", token.expose());
     let program = std::env::args().next().unwrap_or_else(|| "rejoin".to_owned());
     println!("  or:   {program} smoke --url http://{address}\n");

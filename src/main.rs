@@ -77,7 +77,9 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
     match command {
         Command::Serve => {
             let logs = telemetry::init_logs(&settings.logging)?;
-            app::serve(settings, logs)?;
+            if let Some(relaunch) = app::serve(settings, logs)? {
+                return Err(format!("cannot start anew: {}", relaunch.exec()).into());
+            }
         }
         Command::Migrate => migrate(&settings)?,
         Command::Config => println!("{}", table(&settings.in_force())),

@@ -1,9 +1,10 @@
 //! Who may join: access tokens, and what they open.
 //!
-//! An access token is a JWT (HS256, RFC 7519) that the game's own backend signs with a secret it shares with us.
+//! An access token is a JWT (HS256, RFC 7519) that the game's own backend signs with a secret it shares with us. We sign
+//! none but those of games that we make ourselves.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
 
 use super::{Game, GameId, Timestamp, UserId};
 
@@ -43,8 +44,19 @@ pub struct Claims {
 #[error("the access token is missing, forged or expired")]
 pub struct Unauthorized;
 
-/// The secrets that verify access tokens.
-pub struct AccessKeys(Vec<DecodingKey>);
+/// The secrets of access tokens: all verify, the first signs.
+pub struct AccessKeys {
+    signing: Option<EncodingKey>,
+    verifying: Vec<DecodingKey>,
+}
+
+/// One user, one game, until then.
+#[derive(Serialize)]
+struct Invitation<'a> {
+    sub: &'a UserId,
+    gid: &'a GameId,
+    exp: i64,
+}
 
 #[derive(Deserialize)]
 struct RawClaims {
@@ -68,7 +80,22 @@ impl AccessKeys {
     /// Makes keys of secrets.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(secrets.into_iter().map(|secret| DecodingKey::from_secret(secret.as_bytes())).collect())
+        let secrets: Vec<&[u8]> = secrets.into_iter().map(str::as_bytes).collect();
+        Self {
+            signing: secrets.first().map(|secret| EncodingKey::from_secret(secret)),
+            verifying: secrets.iter().map(|secret| DecodingKey::from_secret(secret)).collect(),
+        }
+    }
+
+    /// Signs a token that opens this game to this user, and no other, until then (in whole seconds).
+    ///
+    /// # Panics
+    /// Without any secret, which the settings never allow.
+    #[must_use]
+    pub fn invite(&self, user: &UserId, game: &GameId, until: Timestamp) -> String {
+        let key = self.signing.as_ref().expect("settings require a secret");
+        let invitation = Invitation { sub: user, gid: game, exp: until.as_millis() / 1_000 };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &invitation, key).expect("two names and a number are JSON")
     }
 
     /// Verifies a token.
@@ -81,8 +108,12 @@ impl AccessKeys {
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        let raw: RawClaims =
-            self.0.iter().find_map(|key| jsonwebtoken::decode(token, key, &rules).ok()).ok_or(Unauthorized)?.claims;
+        let raw: RawClaims = self
+            .verifying
+            .iter()
+            .find_map(|key| jsonwebtoken::decode(token, key, &rules).ok())
+            .ok_or(Unauthorized)?
+            .claims;
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
         let now_seconds = now.as_millis() as f64 / 1000.0;
         #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "written so that a NaN is refused too")]
@@ -180,6 +211,18 @@ mod tests {
         assert_eq!(keys.verify(&signed(Algorithm::HS512, &claims), NOW), Err(Unauthorized));
         assert_eq!(keys.verify(&unsigned, NOW), Err(Unauthorized));
         assert_eq!(AccessKeys::new(["other"]).verify(&signed(Algorithm::HS256, &claims), NOW), Err(Unauthorized));
+    }
+
+    #[test]
+    fn an_invitation_opens_one_game_to_one_user_for_its_time() {
+        let (ann, game) = (UserId::parse("ann").unwrap(), GameId::parse("g1").unwrap());
+
+        let token = AccessKeys::new(["secret", "older"]).invite(&ann, &game, Timestamp::from_millis(1_001_999));
+
+        let claims = AccessKeys::new(["secret"]).verify(&token, NOW).unwrap();
+        assert_eq!(claims, Claims { user_id: ann, role: Role::Player, games: Some(vec![game]) });
+        assert_eq!(AccessKeys::new(["secret"]).verify(&token, Timestamp::from_millis(1_001_000)), Err(Unauthorized));
+        assert_eq!(AccessKeys::new(["older"]).verify(&token, NOW), Err(Unauthorized));
     }
 
     #[test]

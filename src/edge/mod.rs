@@ -5,6 +5,7 @@
 mod admin;
 mod auth;
 mod body;
+mod demo;
 pub mod error;
 mod health;
 mod http;

@@ -27,6 +27,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const JSON: &str = "application/json";
 const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Something to be shown, and where.
 pub struct Page {
@@ -55,6 +56,25 @@ pub const DOCUMENTATION: &[Page] = pages![
     ("/docs/api.js", SCRIPT, "docs/api.js"),
     ("/docs/schema.js", SCRIPT, "docs/schema.js"),
     ("/docs/docs.css", CSS, "docs/docs.css"),
+];
+
+/// The service at play. With `DEMO` alone.
+pub const DEMO: &[Page] = pages![
+    ("/", HTML, "demo/index.html"),
+    ("/demo/demo.css", CSS, "demo/demo.css"),
+    ("/demo/main.js", SCRIPT, "demo/main.js"),
+    ("/demo/board.js", SCRIPT, "demo/board.js"),
+    ("/demo/clocks.js", SCRIPT, "demo/clocks.js"),
+    ("/demo/famous.js", SCRIPT, "demo/famous.js"),
+    ("/demo/match.js", SCRIPT, "demo/match.js"),
+    ("/demo/pieces.js", SCRIPT, "demo/pieces.js"),
+    ("/demo/place.js", SCRIPT, "demo/place.js"),
+    ("/demo/table.js", SCRIPT, "demo/table.js"),
+    ("/demo/wire.js", SCRIPT, "demo/wire.js"),
+    ("/demo/words.js", SCRIPT, "demo/words.js"),
+    ("/demo/deep-blue-1997.txt", TEXT, "../src/commands/smoke/deep-blue-1997.txt"),
+    ("/assets/rejoin-client.js", SCRIPT, "vendor/rejoin-client.js"),
+    ("/assets/chess.js", SCRIPT, "vendor/chess.js"),
 ];
 
 /// What operators look at. Where `/admin` is.

@@ -16,12 +16,13 @@ use actix_web::{
 use super::{
     Answer, Code, Edge, admin, auth,
     body::Room,
-    health,
+    demo, health,
     http::{Answered, clock, events, games, sessions},
     limits,
     pages::{self, Page},
     redis_health, ws,
 };
+use crate::settings::AppEnv;
 
 /// Where an app listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub fn app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>,
 > {
+    let (demo_here, app_env) = (edge.settings.listen.demo, edge.settings.app_env);
     let admin_here = which == Listener::Admin || edge.settings.listen.admin_public;
     App::new()
         .app_data(edge)
@@ -56,6 +58,10 @@ pub fn app(
                 Listener::Public => {
                     clients(cfg);
                     backends(cfg);
+                    if demo_here {
+                        pages(cfg, pages::DEMO);
+                        demo(cfg, app_env);
+                    }
                 }
                 Listener::Admin => {}
             }
@@ -133,6 +139,19 @@ fn operators(cfg: &mut ServiceConfig) {
         .service(call("/cleanup", Room::Item, [(Method::POST, web::to(admin::clean_up))]))
         .service(call("/breakers", Room::Item, [(Method::GET, web::to(admin::breakers))]));
     cfg.service(admin);
+}
+
+/// What the page at play asks for.
+fn demo(cfg: &mut ServiceConfig, app_env: AppEnv) {
+    let demo = web::scope("/demo").wrap(from_fn(limits::bounded)).service(call(
+        "/games",
+        Room::Item,
+        [(Method::POST, web::to(demo::make_game))],
+    ));
+    cfg.service(match app_env {
+        AppEnv::Development => demo.service(call("/restart", Room::Item, [(Method::POST, web::to(demo::restart))])),
+        AppEnv::Staging | AppEnv::Production => demo,
+    });
 }
 
 /// Pages to be looked at, each with the name of what is in it.

@@ -7,6 +7,7 @@ use std::sync::{
 
 use actix_web::{dev::ServiceRequest, web};
 use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
 
 use super::{
     Answer,
@@ -43,6 +44,7 @@ pub struct Edge {
     pub log_level: LogLevelHandle,
     pub readiness: Readiness,
     draining: AtomicBool,
+    restart: Notify,
 }
 
 /// What an [`Edge`] is made of.
@@ -82,6 +84,7 @@ impl Edge {
             log_level,
             readiness: Readiness::default(),
             draining: AtomicBool::new(false),
+            restart: Notify::new(),
         }
     }
 
@@ -119,6 +122,16 @@ impl Edge {
     /// From now on the node says that it is going, and takes nobody in.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks whoever runs the node to start it anew.
+    pub fn ask_restart(&self) {
+        self.restart.notify_one();
+    }
+
+    /// Ends once a restart was asked for.
+    pub async fn restart_asked(&self) {
+        self.restart.notified().await;
     }
 
     /// Whether the node is going.

@@ -3,6 +3,7 @@
 pub mod client_frame;
 pub mod clock;
 pub mod close_code;
+pub mod demo;
 pub mod event;
 pub mod game;
 pub mod inspection;

@@ -132,6 +132,24 @@ async fn restarts_under_play_lose_nothing_and_double_nothing() {
     }
 }
 
+/// The page at play asks for it. Whoever started the process does not notice.
+#[tokio::test]
+async fn a_restart_that_was_asked_for_keeps_the_process_and_its_port_and_loses_nothing() {
+    let server = Server::start().await;
+    let starts = || server.log().iter().filter(|line| line.contains("Rejoin is listening on")).count();
+    let mut ann = Player::enter(&server.dial("g", "ann")).await;
+    ann.play_all(1..=5).await;
+
+    server.call_with("POST", "/demo/restart", "", &[]).expect(202);
+    while !matches!(ann.next().await, Incoming::Draining { .. }) {}
+    let ending = ann.ending().await;
+    until("the second start", SOON, || starts() == 2).await;
+    let back = Player::enter(&server.dial("g", "ann")).await;
+
+    assert_eq!(ending, closed(1012, "Service restart"));
+    assert_eq!((back.welcome.resumed, back.welcome.head_sequence), (true, 5));
+}
+
 #[tokio::test]
 async fn an_acknowledgement_confirmed_before_a_drain_is_kept() {
     let mut server = Server::start().await;

@@ -17,7 +17,8 @@ use crate::domain::Payload;
 /// What a call answers.
 pub type Answered = Result<HttpResponse, Answer>;
 
-fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+/// A body and its status.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status).json(body)
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod clock;
+mod demo;
 mod events;
 mod games;
 mod health;

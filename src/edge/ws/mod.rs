@@ -19,6 +19,7 @@ mod tests;
 mod upgrade;
 
 pub use connections::{ConnectionLimits, Connections};
+pub use entry::may_come_from;
 pub use frames::Frames;
 pub use socket::on_connect;
 pub use upgrade::open;
