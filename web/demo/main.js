@@ -65,12 +65,12 @@ function showControls() {
   const isPlaying = Boolean(match) && match.famous !== null && !match.over;
   at("famous").textContent = isPlaying ? "Stop the famous game" : "Play a famous game";
   at("famous").setAttribute("aria-pressed", String(isPlaying));
+  at("famous").disabled = !match;
   at("which").disabled = isPlaying;
 }
 
 async function famous() {
   const [first] = places;
-  if (!first) return;
   if (first.match.famous !== null && !first.match.over) {
     await first.playFamous(null);
     return;

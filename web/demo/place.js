@@ -338,7 +338,7 @@ export class Place {
     if (this.#offlineUntil) {
       const leftMs = this.#offlineUntil - performance.now();
       if (leftMs <= 0) this.#comeBack();
-      offline.textContent = `Come back (${Math.max(0, Math.ceil(leftMs / 1000))} s)`;
+      offline.textContent = `Come back (${Math.max(0, Math.ceil(leftMs / 1000))})`;
     } else if (offline.textContent !== "Go offline 10 s") {
       offline.textContent = "Go offline 10 s";
       this.#show();

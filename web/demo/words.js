@@ -66,7 +66,7 @@ export class Words {
     if (type === "ack") return this.#say({ kind: "out", text: `Seen up to ${payload.sequence}`, quiet: true });
     const again = this.#sentAt.has(ref);
     if (!again) this.#sentAt.set(ref, at);
-    return this.#say({ kind: "out", text: again ? `${title(type, payload)} again, same ref ${short(ref)}: it counts once` : `${title(type, payload)}, please record it (ref ${short(ref)})` });
+    return this.#say({ kind: "out", text: again ? `${title(type, payload)} sent again, with the same ref: it counts once` : `${title(type, payload)} sent, ref ${short(ref)}` });
   }
 
   #in({ type, payload }, at) {
@@ -95,7 +95,7 @@ export class Words {
   #event(type, payload, { sequence, userId, ref }, at) {
     const sentAt = userId === this.#userId ? this.#sentAt.get(ref) : undefined;
     this.#sentAt.delete(sentAt === undefined ? "" : ref);
-    const text = sentAt === undefined ? `${title(type, payload)}${userId ? `, by ${nameOf(userId)}` : ""}` : `${title(type, payload)} is recorded, ${millis(at - sentAt)} after it was sent`;
+    const text = sentAt === undefined ? `${title(type, payload)}${userId ? `, by ${nameOf(userId)}` : ""}` : `${title(type, payload)} recorded, after ${millis(at - sentAt)}`;
     this.#say({ kind: sentAt === undefined ? "in" : "good", text, sequence });
   }
 

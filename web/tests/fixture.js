@@ -64,6 +64,20 @@ export async function play(gameId, { moves = 6, acknowledged = 0, players = ["an
   return call("GET", `/v1/games/${gameId}`);
 }
 
+/** What a page complains of, as it goes. */
+async function attend(page, expected) {
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(`page error: ${error.stack ?? error}`));
+  page.on("console", (message) => {
+    const provoked = expected.some((part) => message.text().includes(part));
+    if (["error", "warning"].includes(message.type()) && !provoked) complaints.push(`console ${message.type()}: ${message.text()}`);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  return complaints;
+}
+
 let games = 0;
 
 export const test = base.extend({
@@ -71,19 +85,28 @@ export const test = base.extend({
   expected: [[], { option: true }],
 
   page: async ({ page, expected }, use) => {
-    const complaints = [];
-    page.on("pageerror", (error) => complaints.push(`page error: ${error.stack ?? error}`));
-    page.on("console", (message) => {
-      const provoked = expected.some((part) => message.text().includes(part));
-      if (["error", "warning"].includes(message.type()) && !provoked) complaints.push(`console ${message.type()}: ${message.text()}`);
-    });
-    await page.addInitScript(() => {
-      document.addEventListener("securitypolicyviolation", (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
-    });
+    const complaints = await attend(page, expected);
 
     await use(page);
 
     expect(complaints, "the page complained").toEqual([]);
+  },
+
+  /** Opens an address on a device of its own, which may not complain either. */
+  device: async ({ browser, expected }, use) => {
+    const devices = [];
+
+    await use(async (address, options = {}) => {
+      const page = await (await browser.newContext(options)).newPage();
+      devices.push({ page, complaints: await attend(page, expected) });
+      await page.goto(address);
+      return page;
+    });
+
+    for (const { page, complaints } of devices) {
+      await page.context().close();
+      expect(complaints, "a device complained").toEqual([]);
+    }
   },
 
   /** The console, signed in. */
