@@ -117,6 +117,7 @@ impl Server {
             .envs([("PORT", free.port().to_string().as_str()), ("ADMIN_PORT", "0"), ("LOG_LEVEL", "warn")])
             .envs([("API_TOKEN", API_TOKEN), ("ACCESS_TOKEN_SECRET", SECRET)])
             .envs([("WS_RATE_PER_SECOND", "1000000"), ("WS_RATE_BURST", "1000000")])
+            .env("MAX_CONNECTIONS_PER_USER", FLAGS.to_string())
             .stdout(Stdio::null())
             .spawn()
             .expect("the server starts");
