@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run run-full test check smoke bench clean
+.PHONY: help run run-full test client check smoke bench clean
 
 URL ?= http://127.0.0.1:8080
 # The program tells its revision as `build_info`.
@@ -27,9 +27,15 @@ test: ## Everything that must pass before a change lands
 	promtool test rules config/prometheus/tests/*.yml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
+	cd clients/js && npm ci && npm test
 	scripts/with-server scripts/smoke
 	urls=$$(SERVICES_FOLDER=$${TMPDIR:-/tmp}/rejoin-smoke-$$$$ SERVICES_FOR=$$$$ scripts/services up); set -a; eval "$$urls"; \
 	SESSION_REDIS_READTHROUGH_ENABLED=true scripts/with-server scripts/smoke
+
+client: ## Build the JavaScript client and test it, against a server too
+	scripts/prepare
+	cargo build --locked
+	cd clients/js && npm ci && npm test
 
 check: ## Lints, documentation, licences and origins of what we depend on
 	cargo fmt --check
