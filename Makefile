@@ -27,15 +27,19 @@ test: ## Everything that must pass before a change lands
 	promtool test rules config/prometheus/tests/*.yml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
-	cd clients/js && npm ci && npm test
+	npm --prefix clients/js ci --no-audit --no-fund
+	npm --prefix clients/js test
+	npm --prefix web ci --no-audit --no-fund
 	scripts/with-server scripts/smoke
 	urls=$$(SERVICES_FOLDER=$${TMPDIR:-/tmp}/rejoin-smoke-$$$$ SERVICES_FOR=$$$$ scripts/services up); set -a; eval "$$urls"; \
-	SESSION_REDIS_READTHROUGH_ENABLED=true scripts/with-server scripts/smoke
+	export SESSION_REDIS_READTHROUGH_ENABLED=true; scripts/with-server scripts/smoke; \
+	unset DATABASE_URL; scripts/with-server npm --prefix web test
 
 client: ## Build the JavaScript client and test it, against a server too
 	scripts/prepare
 	cargo build --locked
-	cd clients/js && npm ci && npm test
+	npm --prefix clients/js ci --no-audit --no-fund
+	npm --prefix clients/js test
 
 check: ## Lints, documentation, licences and origins of what we depend on
 	cargo fmt --check

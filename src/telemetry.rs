@@ -57,6 +57,14 @@ impl LogLevelHandle {
     pub fn set(&self, level: LogLevel) -> Result<(), reload::Error> {
         self.0.reload(threshold(level))
     }
+
+    /// What is logged now; `None` where logging has ended.
+    #[must_use]
+    pub fn current(&self) -> Option<LogLevel> {
+        let is_logged =
+            |level: &LogLevel| self.0.with_current(|targets| *targets == threshold(*level)).unwrap_or(false);
+        LogLevel::ALL.into_iter().find(is_logged)
+    }
 }
 
 fn logs<W>(

@@ -46,10 +46,21 @@ pub struct Game {
 pub struct CatchUp {
     /// The replay starts after this one.
     pub from: Sequence,
-    /// Every event after the client's position will be delivered.
-    pub recovered: bool,
+    /// Why not every event after the client's position will be delivered, where that is so.
+    pub gap: Option<Gap>,
     /// The state at `from` or before it, for a client that cannot get there by events.
     pub summary: Option<Summary>,
+}
+
+/// Why a client's position cannot be gone on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// The position is one of another life of the game.
+    OtherEpoch,
+    /// The position is above the head.
+    AboveHead(Sequence),
+    /// Events after the position were pruned.
+    BelowFloor(Sequence),
 }
 
 /// What an acknowledgement did.
@@ -198,12 +209,16 @@ impl Game {
             (None, Some(said)) => said.after,
             (None, None) => self.entrance(),
         };
-        let known = believed.is_some() || said.is_none();
+        let doubt = said.filter(|_| believed.is_none()).map(|said| match said.epoch {
+            Some(epoch) if epoch == self.epoch => Gap::AboveHead(said.after),
+            Some(_) | None => Gap::OtherEpoch,
+        });
         let reachable = position >= self.floor;
         let from = if reachable { position } else { position.max(self.floor).max(self.entrance()) };
         // A newcomer has no state of its own yet, nor has a client whose events are gone.
         let needs_state = !reachable || (kept.is_none() && believed.is_none());
-        CatchUp { from, recovered: known && reachable, summary: self.summary.clone().filter(|_| needs_state) }
+        let gap = doubt.or((!reachable).then_some(Gap::BelowFloor(position)));
+        CatchUp { from, gap, summary: self.summary.clone().filter(|_| needs_state) }
     }
 
     /// Notes that a user has processed everything up to `sequence`.
@@ -406,12 +421,15 @@ mod tests {
     #[test]
     fn a_position_from_another_life_is_not_believed() {
         let game = game(&[], 5);
-        for (epoch, after) in [(Some(Epoch::generate()), 4), (None, 4), (Some(game.epoch), 6)] {
+        let above = Gap::AboveHead(Sequence::new(6));
+        for (epoch, after, gap) in
+            [(Some(Epoch::generate()), 4, Gap::OtherEpoch), (None, 4, Gap::OtherEpoch), (Some(game.epoch), 6, above)]
+        {
             let said = Position { epoch, after: Sequence::new(after) };
 
             let answer = game.catch_up(Some(Sequence::new(2)), Some(said));
 
-            assert_eq!((answer.from, answer.recovered), (Sequence::new(2), false));
+            assert_eq!((answer.from, answer.gap), (Sequence::new(2), Some(gap)));
         }
     }
 
@@ -423,7 +441,8 @@ mod tests {
 
         let answer = game.catch_up(Some(Sequence::new(2)), None);
 
-        assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), false, true));
+        let gap = Some(Gap::BelowFloor(Sequence::new(2)));
+        assert_eq!((answer.from, answer.gap, answer.summary.is_some()), (Sequence::new(6), gap, true));
     }
 
     /// A spectator's position below the summary was lifted to it, and the events between were never delivered.
@@ -437,8 +456,9 @@ mod tests {
         let within = game.catch_up(None, said(5));
         let below = game.catch_up(None, said(3));
 
-        assert_eq!((within.from, within.recovered, within.summary), (Sequence::new(5), true, None));
-        assert_eq!((below.from, below.recovered, below.summary.is_some()), (Sequence::new(6), false, true));
+        assert_eq!((within.from, within.gap, within.summary), (Sequence::new(5), None, None));
+        let gap = Some(Gap::BelowFloor(Sequence::new(3)));
+        assert_eq!((below.from, below.gap, below.summary.is_some()), (Sequence::new(6), gap, true));
     }
 
     #[test]
@@ -448,6 +468,6 @@ mod tests {
 
         let answer = game.catch_up(None, None);
 
-        assert_eq!((answer.from, answer.recovered, answer.summary.is_some()), (Sequence::new(6), true, true));
+        assert_eq!((answer.from, answer.gap, answer.summary.is_some()), (Sequence::new(6), None, true));
     }
 }

@@ -24,7 +24,7 @@ pub use clock_task::ClockTask;
 pub use draft::{Draft, Verdict};
 pub use event::{Event, EventRef, EventType, NewEvent, Payload};
 pub use farewell::Farewell;
-pub use game::{Acknowledged, CatchUp, Game, Summary};
+pub use game::{Acknowledged, CatchUp, Game, Gap, Summary};
 pub use game_clock::{Changed, ClockAction, ClockOrder, ClockState, FlagFall, GameClock, Reading};
 pub use ids::{GameId, SessionId, UserId};
 pub use position::{Epoch, Position, Sequence};

@@ -1,5 +1,7 @@
 //! What operators look at and turn, behind an API token.
 
+pub mod games;
+
 use std::time::Duration;
 
 use actix_web::{HttpResponse, http::StatusCode, web};
@@ -80,11 +82,18 @@ struct LogLevelBody {
     level: LogLevel,
 }
 
+/// `GET /admin/log-level`
+pub async fn log_level(edge: web::Data<Edge>) -> Answered {
+    let level = edge.log_level.current().ok_or_else(|| Answer::new(Code::Internal, "nothing is logged any more"))?;
+    Ok(HttpResponse::Ok().json(LogLevelBody { level }))
+}
+
 /// `PUT /admin/log-level`
 pub async fn put_log_level(edge: web::Data<Edge>, body: Body) -> Answered {
     let body: LogLevelBody = body.json()?;
+    // Said before it may be too quiet to be heard.
+    tracing::info!(context = "HttpServer", level = %body.level, "Changing the log level");
     edge.log_level.set(body.level).map_err(|error| Answer::new(Code::Internal, error))?;
-    tracing::info!(context = "HttpServer", level = %body.level, "Changed the log level");
     Ok(HttpResponse::Ok().json(body))
 }
 
@@ -98,6 +107,7 @@ pub async fn flush(edge: web::Data<Edge>, body: Body) -> Answered {
         let game_id = game_id.as_ref().map(GameId::as_str);
         tracing::info!(context = "GameSessionRegistryRedis", gameId = game_id, "Flushed Redis");
     }
+    tracing::info!(context = "HttpServer", gameId = game_id.as_ref().map(GameId::as_str), "Flushing memory");
     match game_id {
         Some(game_id) => edge.shards.tell(&game_id.clone(), Notice::Flush(Some(game_id))),
         None => edge.shards.tell_all(|| Notice::Flush(None)),
@@ -113,6 +123,8 @@ pub async fn clean_up(edge: web::Data<Edge>) -> Answered {
 
     let cleaned = edge.to_the_end(|shards| async move { shards.clean_up(keep, now).await }).await?;
 
+    let (sessions, games, events) = (cleaned.sessions, cleaned.games.len(), cleaned.events);
+    tracing::info!(context = "GameSessionRegistryScheduler", sessions, games, events, "Cleaned up as asked");
     let body = CleanedBody { sessions: cleaned.sessions, games: cleaned.games.len(), events: cleaned.events };
     Ok(HttpResponse::build(StatusCode::OK).json(body))
 }

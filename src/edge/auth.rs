@@ -4,7 +4,7 @@
 //! and none can be guessed by the clock.
 
 use actix_web::{
-    Error,
+    Error, HttpMessage,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -15,7 +15,11 @@ use actix_web::{
 };
 use aws_lc_rs::{constant_time, digest};
 
-use super::{Answer, Edge, metrics::AuthFailure};
+use super::{
+    Answer, Edge,
+    metrics::{AuthFailure, known},
+    request_id::RequestId,
+};
 
 const API_TOKEN: &str = "x-api-token";
 
@@ -29,22 +33,27 @@ impl ApiTokens {
         Self(tokens.into_iter().map(|token| digest_of(token.as_bytes())).collect())
     }
 
-    fn admit(&self, shown: &[u8]) -> bool {
+    fn admit(&self, shown: &[u8]) -> Option<TokenNumber> {
         let shown = digest_of(shown);
         // No early end: the time says neither which token it is nor how much of it is right.
-        self.0.iter().fold(false, |admitted, token| {
-            constant_time::verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok() | admitted
+        (1..).zip(&self.0).fold(None, |admitted, (number, token)| {
+            let is_same = constant_time::verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok();
+            if is_same { Some(TokenNumber(number)) } else { admitted }
         })
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), AuthFailure> {
+    fn check(&self, headers: &HeaderMap) -> Result<TokenNumber, AuthFailure> {
         let shown = match headers.get(API_TOKEN) {
             Some(token) => token.as_bytes(),
             None => bearer(headers).ok_or(AuthFailure::Missing)?.as_bytes(),
         };
-        if self.admit(shown) { Ok(()) } else { Err(AuthFailure::Invalid) }
+        self.admit(shown).ok_or(AuthFailure::Invalid)
     }
 }
+
+/// Which of the tokens in `API_TOKEN` a caller shows, from 1 on: all that a log may say of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct TokenNumber(usize);
 
 fn digest_of(token: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA256, token)
@@ -66,22 +75,47 @@ pub async fn backend(req: ServiceRequest, next: Next<BoxBody>) -> Result<Service
     if reads && !Edge::of(&req).settings.auth.read_requires_auth {
         return next.call(req).await;
     }
-    operator(req, next).await
+    match admitted(&req) {
+        Ok(_) => next.call(req).await,
+        Err(answer) => Ok(req.error_response(answer)),
+    }
 }
 
-/// Lets a call pass that shows an API token.
+/// Lets a call pass that shows an API token, and logs what it changes.
 ///
 /// # Errors
 /// What the service behind it fails with.
 pub async fn operator(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let edge = Edge::of(&req);
-    match edge.api_tokens.check(req.headers()) {
-        Ok(()) => next.call(req).await,
-        Err(failure) => {
-            edge.metrics.unauthorized(failure);
-            Ok(req.error_response(Answer::unauthorized()))
-        }
+    let token = match admitted(&req) {
+        Ok(token) => token,
+        Err(answer) => return Ok(req.error_response(answer)),
+    };
+    if matches!(*req.method(), Method::GET | Method::HEAD) {
+        return next.call(req).await;
     }
+    let (method, path) = (req.method().clone(), req.path().to_owned());
+    let request_id = req.extensions().get::<RequestId>().cloned();
+
+    let response = next.call(req).await?;
+
+    tracing::info!(
+        context = "HttpServer",
+        requestId = request_id.as_ref().map(RequestId::as_str),
+        apiToken = token.0,
+        method = known(&method),
+        path,
+        status = response.status().as_u16(),
+        "An operator acted"
+    );
+    Ok(response)
+}
+
+fn admitted(req: &ServiceRequest) -> Result<TokenNumber, Answer> {
+    let edge = Edge::of(req);
+    edge.api_tokens.check(req.headers()).map_err(|failure| {
+        edge.metrics.unauthorized(failure);
+        Answer::unauthorized()
+    })
 }
 
 #[cfg(test)]
@@ -98,8 +132,8 @@ mod tests {
     fn every_token_of_a_rotation_admits() {
         let tokens = ApiTokens::new(["new", "old"]);
 
-        assert_eq!(tokens.check(&headers("x-api-token", "new")), Ok(()));
-        assert_eq!(tokens.check(&headers("authorization", "bearer old")), Ok(()));
+        assert_eq!(tokens.check(&headers("x-api-token", "new")), Ok(TokenNumber(1)));
+        assert_eq!(tokens.check(&headers("authorization", "bearer old")), Ok(TokenNumber(2)));
         assert_eq!(ApiTokens::new(["new"]).check(&headers("x-api-token", "old")), Err(AuthFailure::Invalid));
     }
 

@@ -1,41 +1,106 @@
-//! The documentation that the service serves of itself.
+//! The pages that the service shows of itself, from one table; their bytes are in the program.
+//!
+//! What they say and how they look lies in `web/`. None of them holds a secret, and none fetches anything from elsewhere.
 
 use actix_web::{
-    HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    HttpRequest, HttpResponse,
+    http::header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, REFERRER_POLICY,
+    },
 };
+use aws_lc_rs::digest;
 
 /// The API as OpenAPI 3.1.
-pub const OPEN_API: &str = include_str!("pages/openapi.json");
+#[cfg(test)]
+pub const OPEN_API: &str = include_str!("../../web/docs/openapi.json");
+
+/// The client protocol as AsyncAPI 3.
+#[cfg(test)]
+pub const ASYNC_API: &str = include_str!("../../web/docs/asyncapi.json");
 
 /// Nothing but what comes from here, and no frame around it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /openapi.json`
-pub async fn open_api() -> HttpResponse {
-    page("application/json", OPEN_API)
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const JSON: &str = "application/json";
+const SVG: &str = "image/svg+xml";
+
+/// Something to be shown, and where.
+pub struct Page {
+    pub path: &'static str,
+    media_type: &'static str,
+    bytes: &'static [u8],
 }
 
-/// `GET /docs`
-pub async fn docs() -> HttpResponse {
-    page("text/html; charset=utf-8", include_str!("pages/docs.html"))
+/// Names a page by its path, its media type and its file in `web/`.
+macro_rules! pages {
+    ($(($path:literal, $media_type:ident, $file:literal)),* $(,)?) => {
+        &[$(Page { path: $path, media_type: $media_type, bytes: include_bytes!(concat!("../../web/", $file)) }),*]
+    };
 }
 
-/// `GET /docs/docs.js`
-pub async fn script() -> HttpResponse {
-    page("text/javascript; charset=utf-8", include_str!("pages/docs.js"))
-}
+/// What all pages use, and what the service says of its interfaces. On both listeners.
+pub const DOCUMENTATION: &[Page] = pages![
+    ("/assets/shared.css", CSS, "shared.css"),
+    ("/assets/dom.js", SCRIPT, "dom.js"),
+    ("/assets/mark.svg", SVG, "mark.svg"),
+    ("/openapi.json", JSON, "docs/openapi.json"),
+    ("/asyncapi.json", JSON, "docs/asyncapi.json"),
+    ("/docs", HTML, "docs/api.html"),
+    ("/docs/protocol", HTML, "docs/protocol.html"),
+    ("/docs/protocol.js", SCRIPT, "docs/protocol.js"),
+    ("/docs/api.js", SCRIPT, "docs/api.js"),
+    ("/docs/schema.js", SCRIPT, "docs/schema.js"),
+    ("/docs/docs.css", CSS, "docs/docs.css"),
+];
 
-/// `GET /docs/docs.css`
-pub async fn style() -> HttpResponse {
-    page("text/css; charset=utf-8", include_str!("pages/docs.css"))
-}
+/// What operators look at. Where `/admin` is.
+pub const CONSOLE: &[Page] = pages![
+    ("/console", HTML, "console/index.html"),
+    ("/console/console.css", CSS, "console/console.css"),
+    ("/console/main.js", SCRIPT, "console/main.js"),
+    ("/console/api.js", SCRIPT, "console/api.js"),
+    ("/console/exposition.js", SCRIPT, "console/exposition.js"),
+    ("/console/sample.js", SCRIPT, "console/sample.js"),
+    ("/console/numbers.js", SCRIPT, "console/numbers.js"),
+    ("/console/plot.js", SCRIPT, "console/plot.js"),
+    ("/console/overview.js", SCRIPT, "console/overview.js"),
+    ("/console/shards.js", SCRIPT, "console/shards.js"),
+    ("/console/breakers.js", SCRIPT, "console/breakers.js"),
+    ("/console/game.js", SCRIPT, "console/game.js"),
+    ("/console/controls.js", SCRIPT, "console/controls.js"),
+    ("/console/confirm.js", SCRIPT, "console/confirm.js"),
+];
 
-fn page(media_type: &'static str, text: &'static str) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, media_type))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(text)
+impl Page {
+    /// Names the bytes, so that nobody is sent twice what has not changed.
+    #[must_use]
+    pub fn tag(&self) -> EntityTag {
+        let digest = digest::digest(&digest::SHA256, self.bytes);
+        EntityTag::new_strong(digest.as_ref()[..12].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Answers with the page, or that it is what the caller has already.
+    #[must_use]
+    pub fn answer(&self, tag: &EntityTag, request: &HttpRequest) -> HttpResponse {
+        let has_it = match IfNoneMatch::parse(request) {
+            Ok(IfNoneMatch::Any) => true,
+            Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+            Err(_) => false,
+        };
+        let mut response = if has_it { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header((ETAG, tag.to_string()))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((REFERRER_POLICY, "no-referrer"));
+        if has_it {
+            response.finish()
+        } else {
+            response.insert_header((CONTENT_TYPE, self.media_type)).body(self.bytes)
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! Which call goes where, and what stands before it.
 
+use std::future::ready;
+
 use actix_web::{
-    App, Error, HttpResponse, Resource, Route,
+    App, Error, HttpRequest, HttpResponse, Resource, Route,
     body::BoxBody,
     dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse},
     error::PathError,
@@ -16,7 +18,9 @@ use super::{
     body::Room,
     health,
     http::{Answered, clock, events, games, sessions},
-    limits, pages, redis_health, ws,
+    limits,
+    pages::{self, Page},
+    redis_health, ws,
 };
 
 /// Where an app listens.
@@ -43,14 +47,15 @@ pub fn app(
         .wrap(from_fn(limits::observe))
         .configure(|cfg| {
             health(cfg);
+            pages(cfg, pages::DOCUMENTATION);
             if admin_here {
                 operators(cfg);
+                pages(cfg, pages::CONSOLE);
             }
             match which {
                 Listener::Public => {
                     clients(cfg);
                     backends(cfg);
-                    documentation(cfg);
                 }
                 Listener::Admin => {}
             }
@@ -117,18 +122,26 @@ fn operators(cfg: &mut ServiceConfig) {
             [(Method::GET, web::to(admin::flags)), (Method::PUT, web::to(admin::put_flags))],
         ))
         .service(call("/config", Room::Item, [(Method::GET, web::to(admin::config))]))
-        .service(call("/log-level", Room::Item, [(Method::PUT, web::to(admin::put_log_level))]))
+        .service(call(
+            "/log-level",
+            Room::Item,
+            [(Method::GET, web::to(admin::log_level)), (Method::PUT, web::to(admin::put_log_level))],
+        ))
+        .service(call("/games/{gameId}", Room::Item, [(Method::GET, web::to(admin::games::inspect))]))
+        .service(call("/sessions/{sessionId}", Room::Item, [(Method::DELETE, web::to(sessions::revoke))]))
         .service(call("/cache/flush", Room::Item, [(Method::POST, web::to(admin::flush))]))
         .service(call("/cleanup", Room::Item, [(Method::POST, web::to(admin::clean_up))]))
         .service(call("/breakers", Room::Item, [(Method::GET, web::to(admin::breakers))]));
     cfg.service(admin);
 }
 
-fn documentation(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/openapi.json", [(Method::GET, web::to(pages::open_api))]))
-        .service(resource("/docs", [(Method::GET, web::to(pages::docs))]))
-        .service(resource("/docs/docs.js", [(Method::GET, web::to(pages::script))]))
-        .service(resource("/docs/docs.css", [(Method::GET, web::to(pages::style))]));
+/// Pages to be looked at, each with the name of what is in it.
+fn pages(cfg: &mut ServiceConfig, pages: &'static [Page]) {
+    for page in pages {
+        let tag = page.tag();
+        let show = move |request: HttpRequest| ready(page.answer(&tag, &request));
+        cfg.service(resource(page.path, [(Method::GET, web::to(show))]));
+    }
 }
 
 /// A call with a body and a deadline.
@@ -145,7 +158,7 @@ fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resourc
         if let Ok(allowed) = allowed.parse() {
             response.headers_mut().insert(ALLOW, allowed);
         }
-        std::future::ready(response)
+        ready(response)
     };
     let resource = routes.into_iter().fold(web::resource(path), |resource, (method, route)| {
         let reads = method == Method::GET;

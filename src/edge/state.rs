@@ -13,7 +13,7 @@ use super::{
     auth::ApiTokens,
     health::Readiness,
     metrics::{EdgeMetrics, Imbalance},
-    ws::{Connections, metrics::WsMetrics},
+    ws::{Connections, logbook::Logbook, metrics::WsMetrics},
 };
 use crate::{
     clock::Clock,
@@ -36,6 +36,7 @@ pub struct Edge {
     pub settings: Arc<Settings>,
     pub connections: Arc<Connections>,
     pub ws: Arc<WsMetrics>,
+    pub logbook: Logbook,
     pub registry: Registry,
     pub metrics: EdgeMetrics,
     pub imbalance: Imbalance,
@@ -74,6 +75,7 @@ impl Edge {
             settings,
             connections,
             ws,
+            logbook: Logbook::default(),
             registry,
             metrics,
             imbalance,

@@ -25,6 +25,8 @@ pub struct ListenSettings {
     pub admin_bind: IpAddr,
     /// `ADMIN_PUBLIC`, default false: whether `/admin` is served on `PORT` too.
     pub admin_public: bool,
+    /// `DEMO`, default true in development, else false: whether `/` shows the service at play.
+    pub demo: bool,
     /// `SHUTDOWN_GRACE_MS`, default 5000 ms: how long open work may take to finish after SIGTERM.
     #[serde(rename = "shutdown_grace_ms", deserialize_with = "milliseconds_or_zero")]
     pub shutdown_grace: Duration,
@@ -53,6 +55,11 @@ impl Section for ListenSettings {
         Variable::new("ADMIN_PORT", "a port number from 0 to 65535").default("8081"),
         Variable::new("ADMIN_BIND", IP_ADDRESS).default("127.0.0.1"),
         Variable::new("ADMIN_PUBLIC", TRUE_OR_FALSE).default("false"),
+        Variable::new("DEMO", TRUE_OR_FALSE).built_in(BuiltIn::ByEnvironment {
+            development: "true",
+            staging: "false",
+            production: "false",
+        }),
         Variable::new("SHUTDOWN_GRACE_MS", MILLISECONDS_OR_ZERO).default("5000").reloads(),
     ];
 

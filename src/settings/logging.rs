@@ -44,6 +44,11 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogLevel {
+    /// Every level there is, from least to most.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+}
+
 impl fmt::Display for LogLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

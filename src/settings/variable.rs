@@ -199,6 +199,7 @@ mod tests {
             ("ADMIN_BIND", each("127.0.0.1"), false),
             ("ADMIN_PORT", each("8081"), false),
             ("ADMIN_PUBLIC", each("false"), false),
+            ("DEMO", ["true", "false", "false"], false),
             ("API_TOKEN", each(NONE), true),
             ("READ_REQUIRES_AUTH", each("true"), true),
             ("ACCESS_TOKEN_SECRET", each(NONE), true),

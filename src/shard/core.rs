@@ -169,6 +169,8 @@ impl Core {
                 self.vouch(self.clock.now());
             }
             // Whoever asked may be gone.
+            Notice::Inspect { game_id, reply } => drop(reply.send(self.inspect(&game_id))),
+            // Whoever asked may be gone.
             Notice::Stats(reply) => drop(reply.send(self.stats())),
         }
     }

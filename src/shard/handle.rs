@@ -18,6 +18,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     Busy, ShardError,
     actor::{Enqueued, ShardActor, Told},
+    inspecting::Inspection,
     messages::{Command, Deed, Notice, Reply, ShardStats},
     metrics::ShardMetrics,
 };
@@ -178,6 +179,15 @@ impl Shards {
             async { tokio::time::timeout(within, answer).await.ok()?.ok() }
         });
         futures_util::future::join_all(asked).await
+    }
+
+    /// Looks at a game, in memory and beyond it, and leaves it where it is.
+    pub async fn inspect(&self, game_id: &GameId, within: Duration) -> Inspection {
+        let (reply, answer) = oneshot::channel();
+        self.tell(game_id, Notice::Inspect { game_id: game_id.clone(), reply });
+        let answer = tokio::time::timeout(within, answer);
+        let (inside, outside) = futures_util::future::join(answer, self.store.whereabouts(game_id)).await;
+        Inspection { shard: self.index_of(game_id), inside: inside.ok().and_then(Result::ok), outside }
     }
 
     /// Tells each shard where games of it stand in the durable store.

@@ -135,7 +135,7 @@ impl Core {
             floor: game.floor,
             epoch: game.epoch,
             resumed: session.is_some() && !newcomer,
-            recovered: start.recovered,
+            gap: start.gap,
             summary: start.summary,
             timer: game.timer(now),
             players: players(game),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{ConnectionId, Outlet, ShardError};
+use super::{ConnectionId, Outlet, ShardError, inspecting::Inside};
 use crate::{
     domain::{
-        Claims, ClockOrder, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat,
-        Sequence, SessionId, Summary, TimeControl, Timer, Timestamp, UserId,
+        Claims, ClockOrder, Epoch, Event, GameId, Gap, Generation, NewEvent, Payload, Position, ResumeToken, Role,
+        Seat, Sequence, SessionId, Summary, TimeControl, Timer, Timestamp, UserId,
     },
     store::{Change, Origin, Revoked, Stand},
 };
@@ -106,6 +106,11 @@ pub enum Notice {
     Flush(Option<GameId>),
     /// Write at once what would have waited for others: the node is going.
     Drain,
+    /// What is here of a game. Changes nothing, and loads nothing.
+    Inspect {
+        game_id: GameId,
+        reply: oneshot::Sender<Inside>,
+    },
     Stats(oneshot::Sender<ShardStats>),
 }
 
@@ -174,7 +179,8 @@ pub struct Welcome {
     pub floor: Sequence,
     pub epoch: Epoch,
     pub resumed: bool,
-    pub recovered: bool,
+    /// Why not everything after the client's position follows, where that is so.
+    pub gap: Option<Gap>,
     pub summary: Option<Summary>,
     pub timer: Option<Timer>,
     pub players: Vec<PlayerView>,

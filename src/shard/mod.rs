@@ -16,6 +16,7 @@ mod governing;
 mod handle;
 #[cfg(test)]
 mod history;
+pub mod inspecting;
 pub mod janitor;
 mod joining;
 pub mod journal;
@@ -40,6 +41,6 @@ pub use reader::Reader;
 
 // Plain types that callers of the shards need, so that no other layer names the store.
 pub use crate::store::{
-    BreakerView, Cache, CacheTotals, Cleaned, ReadThrough, Retention, Revocation, StoreError,
+    BreakerView, Cache, CacheTotals, Cleaned, InRedis, ReadThrough, Retention, Revocation, StoreError, Whereabouts,
     redis::{PoolStatus, RedisReport},
 };

@@ -34,5 +34,5 @@ pub use error::StoreError;
 pub use metrics::StoreMetrics;
 pub use registry_metrics::{CacheOperation, CacheTier, CacheTotals, RegistryMetrics};
 pub use tier::Durable;
-pub use tiered::{Loaded, Origin, Store, Tiers};
+pub use tiered::{InRedis, Loaded, Origin, Store, Tiers, Whereabouts};
 pub use write::{Append, ClockChange, Floor, GameChange, Outcome, SeatMark, Served, Write};

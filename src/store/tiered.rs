@@ -13,7 +13,7 @@ use super::{
     DurableStore, EventPage, Outcome, PageLimit, RegistryMetrics, Retention, Revocation, Revoked, Stand, StoreError,
     StoreMetrics, Write,
     metrics::{Operation, Operations},
-    redis::Wanted,
+    redis::{CachedEvent, Wanted},
 };
 use crate::domain::{Game, GameId, Sequence, SessionId, Timestamp, UserId};
 
@@ -44,6 +44,25 @@ pub struct Loaded {
     pub origin: Origin,
     /// Whose seat is further than the durable tier knows: to be written.
     pub ahead: Option<UserId>,
+}
+
+/// What outlives memory of a game.
+#[derive(Debug)]
+pub struct Whereabouts {
+    /// From the durable tier, without its events.
+    pub game: Option<Game>,
+    pub in_redis: InRedis,
+}
+
+/// What Redis has of a game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InRedis {
+    /// It is not asked: there is none, or the game is not of the share that uses it.
+    Unused,
+    /// It does not answer.
+    Unreachable,
+    /// So many events of the game's present life.
+    Events(usize),
 }
 
 /// Where a game's events came from.
@@ -264,6 +283,32 @@ impl Store {
             }
         };
         forgotten.map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    /// Looks where a game is, and takes it into no tier.
+    ///
+    /// # Errors
+    /// `Unavailable`: the durable tier does not say.
+    pub async fn whereabouts(&self, game_id: &GameId) -> Result<Whereabouts, StoreError> {
+        let wanted = [Wanted { game_id: game_id.clone(), user_id: None }];
+        let cached = async {
+            match &self.0.cache {
+                Some(cache) if cache.has(game_id) => Some(cache.read(&wanted).await),
+                Some(_) | None => None,
+            }
+        };
+        let durable = self.read(Operations::NONE, self.0.durable.load(vec![game_id.clone()], 0));
+        let (durable, cached) = futures_util::future::join(durable, cached).await;
+        let game = durable?.pop().flatten();
+        let is_of_it = |cached: &&CachedEvent| {
+            game.as_ref().is_some_and(|game| cached.epoch == game.epoch && cached.event.sequence > game.floor)
+        };
+        let in_redis = match cached.as_deref() {
+            None => InRedis::Unused,
+            Some([]) => InRedis::Unreachable,
+            Some(found) => InRedis::Events(found.iter().flat_map(|cached| &cached.events).filter(is_of_it).count()),
+        };
+        Ok(Whereabouts { game, in_redis })
     }
 
     /// How each circuit breaker stands.

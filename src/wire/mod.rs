@@ -5,6 +5,7 @@ pub mod clock;
 pub mod close_code;
 pub mod event;
 pub mod game;
+pub mod inspection;
 pub mod json;
 pub mod operation;
 pub mod problem;

@@ -97,7 +97,12 @@ pub async fn revoke_of_user(edge: web::Data<Edge>, user_id: web::Path<UserId>) -
 
 async fn revoke_all(edge: &Edge, which: Revocation) -> Answered {
     let now = edge.clock.now();
+    let (session_id, user_id) = match &which {
+        Revocation::Session(session_id) => (Some(session_id.to_string()), None),
+        Revocation::User(user_id) => (None, Some(user_id.to_string())),
+    };
     let revoked = edge.to_the_end(|shards| async move { shards.revoke(which, now).await }).await?;
+    tracing::info!(context = "HttpServer", sessionId = session_id, userId = user_id, revoked, "Revoked sessions");
     Ok(json(StatusCode::OK, &RevokedBody { revoked }))
 }
 

@@ -6,6 +6,7 @@ mod events;
 mod games;
 mod health;
 mod limits;
+mod protocol;
 mod sessions;
 
 use actix_web::{

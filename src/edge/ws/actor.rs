@@ -14,14 +14,15 @@ use tokio::time::Instant;
 
 use super::{
     connections::Admission,
-    entry::Entry,
+    entry::{Entry, Unfit},
     inbox::{Inbox, Incoming, Rate},
+    logbook::{Coming, Happening, Visit},
     metrics::Kind,
     outbox::{Deliveries, Outbox, Outgoing},
     session::{Output, Session, Terms, Wanted},
 };
 use crate::{
-    domain::{Farewell, GameId, Role, Sequence},
+    domain::{Farewell, GameId, Role, Sequence, UserId},
     edge::{Edge, error::Answer},
     shard::{
         Busy, Delivery, Outlet, ShardError,
@@ -47,7 +48,9 @@ pub struct Client {
     edge: Arc<Edge>,
     admission: Admission,
     /// What the connection wants, until it has asked for it.
-    entry: Option<Result<Entry, Farewell>>,
+    entry: Option<Result<Entry, Unfit>>,
+    /// The game and the user that the request names, as far as it shows them.
+    of: (Option<GameId>, Option<UserId>),
     game_id: Option<GameId>,
     outbox: Arc<Outbox>,
     deliveries: Option<Deliveries>,
@@ -73,13 +76,18 @@ impl Client {
     pub fn new(
         edge: Arc<Edge>,
         admission: Admission,
-        entry: Result<Entry, Farewell>,
+        entry: Result<Entry, Unfit>,
         (outbox, deliveries): (Arc<Outbox>, Deliveries),
         payload: Payload,
     ) -> Self {
+        let of = match &entry {
+            Ok(entry) => (Some(entry.game_id.clone()), Some(entry.user_id().clone())),
+            Err(unfit) => (unfit.game_id.clone(), None),
+        };
         Self {
             edge,
             admission,
+            of,
             entry: Some(entry),
             game_id: None,
             outbox,
@@ -121,12 +129,13 @@ impl Client {
         let (session, output) = Session::begin(game_id, welcome, &self.edge.tokens, self.terms(), now);
         metrics.connections(welcome.role).inc();
         metrics.replay_events.observe(count(welcome.head.count_after(welcome.from)));
-        match (welcome.recovered, welcome.resumed) {
+        match (welcome.gap.is_none(), welcome.resumed) {
             (false, _) => metrics.not_recovered.inc(),
             (true, true) => metrics.resumed.inc(),
             (true, false) => metrics.new_session.inc(),
         };
         log_welcome(&session, welcome);
+        self.note(Happening::Came(Coming::from(welcome)));
         self.inside = Some(Inside {
             session,
             role: welcome.role,
@@ -212,8 +221,18 @@ impl Client {
         self.edge.shards.tell(game_id, Notice::Prove { game_id: game_id.clone(), connection });
     }
 
+    /// Remembers what became of the connection, where it says which game it is about.
+    fn note(&self, what: Happening) {
+        if let (Some(game_id), user_id) = self.of.clone() {
+            self.edge.logbook.note(Visit { at: self.edge.clock.now(), game_id, user_id, what });
+        }
+    }
+
     fn close(&mut self, why: Farewell, context: &mut Context) {
         self.ended = Some(why);
+        if self.inside.is_none() {
+            self.note(Happening::TurnedAway(why));
+        }
         // The first frame of a connection is its welcome, so that one which has not come in yet is only closed.
         if why == Farewell::Restart && self.inside.is_some() {
             // Different for each, so that they do not all come back at once.
@@ -240,7 +259,7 @@ impl Actor for Client {
         }
         let joined = match self.entry.take() {
             Some(Ok(entry)) => self.join(entry),
-            Some(Err(why)) => Err(why),
+            Some(Err(unfit)) => Err(unfit.why),
             None => Ok(()),
         };
         if let Err(why) = joined {
@@ -259,6 +278,7 @@ impl Actor for Client {
         self.edge.ws.count_close(self.ended);
         if let Some(inside) = &self.inside {
             self.edge.ws.connections(inside.role).dec();
+            self.note(Happening::Left(self.ended));
         }
         if let Some(game_id) = self.game_id.take() {
             let connection = self.admission.id();
@@ -285,7 +305,7 @@ impl StreamHandler<Outgoing> for Client {
                     self.edge.ws.count_invalid_token();
                     tracing::warn!(
                         context = "WebSocketServer",
-                        gameId = self.game_id.as_ref().map(GameId::as_str),
+                        gameId = self.of.0.as_ref().map(GameId::as_str),
                         reason = Closing::from(why).reason,
                         "Rejected invalid resume token"
                     );
@@ -348,7 +368,7 @@ fn log_welcome(session: &Session, welcome: &Welcome) {
     }
     tracing::info!(
         context = "WebSocketServer", gameId = %game, userId = %user, sessionId = session_id,
-        sequence = welcome.from.number(), resumed = welcome.resumed, recovered = welcome.recovered,
+        sequence = welcome.from.number(), resumed = welcome.resumed, recovered = welcome.gap.is_none(),
         "Dispatched resume handshake"
     );
     let backlog = welcome.head.count_after(welcome.from);

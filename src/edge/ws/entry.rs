@@ -25,6 +25,13 @@ pub struct Entry {
     pub said: Option<Position>,
 }
 
+/// Why a connection is to be closed as soon as it is open.
+pub struct Unfit {
+    pub why: Farewell,
+    /// The game that was asked for, as far as that can be read.
+    pub game_id: Option<GameId>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Wish {
     #[serde(rename = "gameId")]
@@ -50,21 +57,24 @@ impl Entry {
     ///
     /// # Errors
     /// Why it is to be closed as soon as it is open.
-    pub fn read(request: &HttpRequest, edge: &Edge) -> Result<Self, Farewell> {
+    pub fn read(request: &HttpRequest, edge: &Edge) -> Result<Self, Unfit> {
         let wish = Query::<Wish>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default();
-        let game_id = wish.game_id.as_deref().and_then(|text| GameId::parse(text).ok()).ok_or(Farewell::MissingGame)?;
+        let game_id = wish.game_id.as_deref().and_then(|text| GameId::parse(text).ok());
+        let unfit = |why| Unfit { why, game_id: game_id.clone() };
+        let game_id = game_id.clone().ok_or_else(|| unfit(Farewell::MissingGame))?;
         let claim = match wish.resume.as_deref().or_else(|| offered(request, "resume.")) {
             Some(text) => {
                 let token = edge.tokens.open(text).filter(|token| token.game_id == game_id);
-                Claim::Resume(token.ok_or(Farewell::InvalidToken)?)
+                Claim::Resume(token.ok_or_else(|| unfit(Farewell::InvalidToken))?)
             }
             None => {
                 let token = auth::bearer(request.headers()).or_else(|| offered(request, "bearer."));
-                let token = token.ok_or(Farewell::Unauthorized)?;
-                let claims = edge.access.verify(token, edge.clock.now()).map_err(|_| Farewell::Unauthorized)?;
+                let token = token.ok_or_else(|| unfit(Farewell::Unauthorized))?;
+                let claims = edge.access.verify(token, edge.clock.now());
+                let claims = claims.map_err(|_| unfit(Farewell::Unauthorized))?;
                 // Said before the game is looked for: a token never tells its holder which other games there are.
                 if !claims.opens(&game_id) {
-                    return Err(Farewell::Forbidden);
+                    return Err(unfit(Farewell::Forbidden));
                 }
                 Claim::Access(claims)
             }

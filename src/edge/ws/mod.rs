@@ -9,6 +9,7 @@ mod connections;
 mod entry;
 mod frames;
 mod inbox;
+pub mod logbook;
 pub mod metrics;
 mod outbox;
 mod session;

@@ -82,7 +82,7 @@ impl Session {
                 floor: welcome.floor,
                 epoch: welcome.epoch,
                 resumed: welcome.resumed,
-                recovered: welcome.recovered,
+                recovered: welcome.gap.is_none(),
                 heartbeat_interval: terms.heartbeat_interval,
                 max_message_bytes: terms.max_message_bytes,
                 timer: welcome.timer.as_ref(),

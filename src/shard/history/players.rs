@@ -176,7 +176,7 @@ impl Player {
         if welcome.from != self.seen {
             // It is told where it stands, and starts over from there: what it has acknowledged it will not see again.
             assert!(
-                welcome.from <= self.seen || !welcome.recovered || self.epoch.is_none(),
+                welcome.from <= self.seen || welcome.gap.is_some() || self.epoch.is_none(),
                 "a gap that is not owned up to"
             );
             self.seen = welcome.from;

@@ -84,6 +84,76 @@ async fn the_log_level_is_one_of_five() {
 }
 
 #[actix_web::test]
+async fn the_log_level_in_force_is_shown() {
+    let kit = Kit::start();
+    let caller = operator(&kit).await;
+    caller.put("/admin/log-level", r#"{"level":"error"}"#).await;
+
+    assert_eq!(caller.get("/admin/log-level").await.json(), json!({ "level": "error" }));
+}
+
+#[actix_web::test]
+async fn a_game_is_looked_at_where_it_is_and_stays_there() {
+    let kit = Kit::start();
+    let (public, admin) = (caller(&kit).await, operator(&kit).await);
+    public.put("/v1/games/g1", r#"{"players":["ann","bob"]}"#).await;
+    public.post("/v1/games/g1/sessions", r#"{"userId":"ann"}"#).await;
+    public.post("/v1/games/g1/events", r#"[{"type":"move","payload":{}},{"type":"move","payload":{}}]"#).await;
+    public.post("/v1/games/g1/acks", r#"{"userId":"ann","sequence":1}"#).await;
+
+    let warm = admin.get("/admin/games/g1").await.json();
+    // What is acknowledged waits to be written, and keeps its game in memory meanwhile.
+    public.put("/v1/games/g2", "").await;
+    admin.post("/admin/cache/flush", r#"{"gameId":"g2"}"#).await;
+    let cold = admin.get("/admin/games/g2").await.json();
+    let still_cold = admin.get("/admin/games/g2").await.json();
+
+    assert_eq!((&warm["foundIn"], &warm["memory"]["events"]), (&json!("memory"), &json!(2)));
+    assert_eq!(warm["redis"], json!({ "state": "unused" }));
+    assert_eq!(warm["store"], json!({ "state": "present", "headSequence": 2, "floorSequence": 0 }));
+    let seats: Vec<_> = warm["game"]["seats"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|seat| {
+            (seat["userId"].as_str().unwrap(), seat["backlog"].as_u64().unwrap(), seat["holdsFloor"].as_bool().unwrap())
+        })
+        .collect();
+    assert_eq!(seats, [("ann", 1, false), ("bob", 2, true)]);
+    assert_eq!((&cold["foundIn"], &cold["memory"]), (&json!("store"), &json!({ "state": "absent" })));
+    assert_eq!((&cold["game"]["headSequence"], &still_cold["foundIn"]), (&json!(0), &json!("store")));
+    assert_eq!(admin.get("/admin/games/never").await.problem(), (404, "not_found".to_owned()));
+}
+
+#[actix_web::test]
+async fn a_game_in_memory_is_shown_though_the_store_is_away() {
+    let kit = Kit::start();
+    let (public, admin) = (caller(&kit).await, operator(&kit).await);
+    public.put("/v1/games/g1", "").await;
+    kit.faults.set(Whose::All, Fault::Unavailable);
+
+    let here = admin.get("/admin/games/g1").await.json();
+    let unknown = admin.get("/admin/games/g2").await.json();
+
+    assert_eq!((&here["foundIn"], &here["store"]), (&json!("memory"), &json!({ "state": "unavailable" })));
+    assert_eq!((&unknown["foundIn"], &unknown["game"]), (&json!("nowhere"), &json!(null)));
+}
+
+#[actix_web::test]
+async fn operators_revoke_a_seat_on_their_own_listener() {
+    let kit = Kit::start();
+    let (public, admin) = (caller(&kit).await, operator(&kit).await);
+    let seat = public.post("/v1/games/g1/sessions", r#"{"userId":"ann"}"#).await.json();
+    let path = format!("/admin/sessions/{}", seat["sessionId"].as_str().unwrap());
+
+    assert_eq!(admin.send(TestRequest::delete().uri(&path)).await.status, 401);
+    assert_eq!(admin.delete(&path).await.json(), json!({ "revoked": 1 }));
+
+    let seats = admin.get("/admin/games/g1").await.json()["game"]["seats"].clone();
+    assert!(seats[0]["revokedAt"].is_i64(), "{seats}");
+}
+
+#[actix_web::test]
 async fn there_is_no_redis_tier_to_switch() {
     let kit = Kit::start();
     let caller = operator(&kit).await;

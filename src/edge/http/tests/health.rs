@@ -1,3 +1,4 @@
+use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use super::{Kit, caller, operator};
@@ -86,11 +87,37 @@ async fn the_documentation_runs_nothing_from_elsewhere() {
     let kit = Kit::start();
     let caller = caller(&kit).await;
 
-    for path in ["/docs", "/docs/docs.js", "/docs/docs.css", "/openapi.json"] {
-        let page = caller.get(path).await;
-        assert_eq!(page.status, 200, "{path}");
-        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
-        assert!(!page.text().contains("https://cdn"));
+    for page in pages::DOCUMENTATION {
+        let shown = caller.get(page.path).await;
+        assert_eq!(shown.status, 200, "{}", page.path);
+        assert!(shown.header("content-security-policy").starts_with("default-src 'none'"));
+        assert_eq!(shown.header("cache-control"), "no-cache");
+        assert!(!shown.text().contains("https://cdn"));
+    }
+}
+
+#[actix_web::test]
+async fn a_page_that_has_not_changed_is_not_sent_again() {
+    let kit = Kit::start();
+    let caller = caller(&kit).await;
+    let tag = caller.get("/docs").await.header("etag").to_owned();
+
+    let again = caller.send(TestRequest::with_uri("/docs").insert_header(("if-none-match", tag.clone()))).await;
+    let other = caller.send(TestRequest::with_uri("/docs").insert_header(("if-none-match", "\"other\""))).await;
+
+    assert_eq!((again.status, again.body.len(), again.header("etag")), (304, 0, tag.as_str()));
+    assert_eq!((other.status, other.header("etag")), (200, tag.as_str()));
+}
+
+#[actix_web::test]
+async fn the_console_is_where_operators_are() {
+    let (kit, shared) = (Kit::start(), Kit::with(&[("ADMIN_PUBLIC", "true")]));
+
+    for page in pages::CONSOLE {
+        let path = page.path;
+        assert_eq!(operator(&kit).await.send(TestRequest::with_uri(path)).await.status, 200, "{path}");
+        assert_eq!(caller(&shared).await.send(TestRequest::with_uri(path)).await.status, 200, "{path}");
+        assert_eq!(caller(&kit).await.send(TestRequest::with_uri(path)).await.status, 404, "{path}");
     }
 }
 
