@@ -63,7 +63,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// What the service behind it fails with.
 pub async fn backend(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let reads = matches!(*req.method(), Method::GET | Method::HEAD);
-    if reads && !Edge::of(&req).settings.auth.read_requires_auth {
+    if reads && !Edge::of(&req).live().settings.auth.read_requires_auth {
         return next.call(req).await;
     }
     operator(req, next).await
@@ -75,7 +75,7 @@ pub async fn backend(req: ServiceRequest, next: Next<BoxBody>) -> Result<Service
 /// What the service behind it fails with.
 pub async fn operator(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let edge = Edge::of(&req);
-    match edge.api_tokens.check(req.headers()) {
+    match edge.live().api_tokens.check(req.headers()) {
         Ok(()) => next.call(req).await,
         Err(failure) => {
             edge.metrics.unauthorized(failure);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{ConnectionId, Outlet, ShardError};
+use super::{ConnectionId, Outlet, ShardError, core::Rules};
 use crate::{
     domain::{
         Claims, ClockOrder, Epoch, Event, GameId, Generation, NewEvent, Payload, Position, ResumeToken, Role, Seat,
@@ -107,6 +107,11 @@ pub enum Notice {
     /// Write at once what would have waited for others: the node is going.
     Drain,
     Stats(oneshot::Sender<ShardStats>),
+    /// Play by other rules from now on, within another budget of bytes soon.
+    TakeUp {
+        rules: Rules,
+        budget_bytes: usize,
+    },
 }
 
 /// A connection that wants to come in.

@@ -14,6 +14,7 @@ mod drain;
 mod http;
 mod memory;
 mod protocol;
+mod reload;
 mod replay;
 mod resume;
 mod spectators;

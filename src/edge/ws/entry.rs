@@ -8,8 +8,9 @@ use actix_web::{HttpRequest, http::header, web::Query};
 use serde::Deserialize;
 
 use crate::{
+    clock::Clock,
     domain::{Epoch, Farewell, GameId, Position, Role, Sequence, UserId},
-    edge::{Edge, auth},
+    edge::{Live, auth},
     settings::AllowedOrigins,
     shard::messages::Claim,
 };
@@ -50,18 +51,18 @@ impl Entry {
     ///
     /// # Errors
     /// Why it is to be closed as soon as it is open.
-    pub fn read(request: &HttpRequest, edge: &Edge) -> Result<Self, Farewell> {
+    pub fn read(request: &HttpRequest, live: &Live, clock: &Clock) -> Result<Self, Farewell> {
         let wish = Query::<Wish>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default();
         let game_id = wish.game_id.as_deref().and_then(|text| GameId::parse(text).ok()).ok_or(Farewell::MissingGame)?;
         let claim = match wish.resume.as_deref().or_else(|| offered(request, "resume.")) {
             Some(text) => {
-                let token = edge.tokens.open(text).filter(|token| token.game_id == game_id);
+                let token = live.tokens.open(text).filter(|token| token.game_id == game_id);
                 Claim::Resume(token.ok_or(Farewell::InvalidToken)?)
             }
             None => {
                 let token = auth::bearer(request.headers()).or_else(|| offered(request, "bearer."));
                 let token = token.ok_or(Farewell::Unauthorized)?;
-                let claims = edge.access.verify(token, edge.clock.now()).map_err(|_| Farewell::Unauthorized)?;
+                let claims = live.access.verify(token, clock.now()).map_err(|_| Farewell::Unauthorized)?;
                 // Said before the game is looked for: a token never tells its holder which other games there are.
                 if !claims.opens(&game_id) {
                     return Err(Farewell::Forbidden);
