@@ -5,6 +5,7 @@
 mod meaning;
 mod reload;
 mod stores;
+mod supervisor;
 
 #[cfg(test)]
 pub(crate) use meaning::breaker_limits;
@@ -16,7 +17,7 @@ use actix_web::{HttpServer, dev::Server, dev::ServerHandle, web};
 use prometheus_client::registry::Registry;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle, time::timeout};
 
-use self::reload::Running;
+use self::{reload::Running, supervisor::Supervisor};
 use crate::{
     clock::Clock,
     domain::Farewell,
@@ -128,7 +129,9 @@ async fn run(
     }));
     // Before anyone can know of us: a signal that nobody heeds ends the process without draining.
     let stop = stop_signal()?;
-    let reloading = actix::spawn(Running { edge: edge.clone(), store, clean_up }.heed()?);
+    let supervisor = Arc::new(Supervisor::of_process());
+    let parts = Running { edge: edge.clone(), store, clean_up, supervisor: Arc::clone(&supervisor) };
+    let reloading = actix::spawn(parts.heed()?);
     let (public, address) = listen(&edge, Listener::Public, settings.listen.address())?;
     let mut servers = vec![public];
     if let Some(address) = settings.listen.admin_address() {
@@ -139,9 +142,11 @@ async fn run(
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
+    supervisor.ready();
 
     stop.await;
     reloading.abort();
+    supervisor.stopping();
     drain(&edge, &handles, engine).await;
     serving.iter().for_each(JoinHandle::abort);
     Ok(())

@@ -12,7 +12,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::meaning::{breaker_limits, budget_bytes, clean_up, rules};
+use super::{
+    meaning::{breaker_limits, budget_bytes, clean_up, rules},
+    supervisor::Supervisor,
+};
 use crate::{
     edge::Edge,
     settings::{Change, FirstStart, Layers, Problems, Reloaded, Settings},
@@ -31,6 +34,7 @@ pub(super) struct Running {
     pub edge: web::Data<Edge>,
     pub store: Store,
     pub clean_up: watch::Sender<Schedule>,
+    pub supervisor: Arc<Supervisor>,
 }
 
 impl Running {
@@ -42,6 +46,7 @@ impl Running {
 
     async fn reload_at(self, mut hang_up: Signal) {
         while hang_up.recv().await.is_some() {
+            self.supervisor.reloading();
             let settings = Arc::clone(&self.edge.live().settings);
             // Files may be on a disk that is slow to answer, or does not.
             match spawn_blocking(move || read(&settings)).await {
@@ -49,6 +54,7 @@ impl Running {
                 Ok(Err(problems)) => refuse(&problems),
                 Err(error) => tracing::error!(context = CONTEXT, error = %error, "The settings were not read again"),
             }
+            self.supervisor.ready();
         }
     }
 

@@ -18,3 +18,4 @@ mod reload;
 mod replay;
 mod resume;
 mod spectators;
+mod supervised;
