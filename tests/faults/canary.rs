@@ -16,8 +16,12 @@ use crate::{
 
 /// Enough games that a share of them is about that share.
 const STYLE: Style = Style { games: 100, ..CROWD };
-/// How often all games leave memory at each share, so that they are looked for.
-const ROUNDS: usize = 3;
+/// So many games are looked for at each share: all of them, more than once.
+const ENOUGH: u64 = 200;
+/// How often memory is emptied for that at most.
+const ROUNDS: usize = 50;
+/// A machine that is busy with other tests is no error of Redis.
+const PATIENT: [(&str, &str); 2] = [("REQUEST_TIMEOUT_MS", "20000"), ("SESSION_REDIS_TIMEOUT_MS", "5000")];
 /// How far a share of so few games may be from the one that was asked for, in percent.
 const NEAR: u64 = 12;
 
@@ -47,8 +51,8 @@ impl Counts {
 async fn the_share_of_redis_is_switched_under_play_and_the_metrics_follow() {
     let mut chance = Chance::announced();
     let services = Services::start(&[Postgres, Redis]);
-    let nobody = [("SESSION_REDIS_READTHROUGH_PERCENT", "0")];
-    let server = serve(&services, &[Postgres, Redis], &nobody).await;
+    let settings = [PATIENT[0], PATIENT[1], ("SESSION_REDIS_READTHROUGH_PERCENT", "0")];
+    let server = serve(&services, &[Postgres, Redis], &settings).await;
     let crowd = Crowd::gather(STYLE, &mut chance, |game_id, user_id| server.dial(game_id, user_id)).await;
 
     for percent in [0, 10, 50, 100, 0] {
@@ -58,16 +62,21 @@ async fn the_share_of_redis_is_switched_under_play_and_the_metrics_follow() {
         // What was under way as it was switched is over.
         crowd.goes_on().await;
         let before = Counts::of(&server);
+        // A game that is being written stays in memory: on a busy machine it takes some rounds.
+        let mut after = before;
         for _ in 0..ROUNDS {
             flush(&server);
             crowd.goes_on().await;
+            after = Counts::of(&server);
+            if after.loaded >= before.loaded + ENOUGH {
+                break;
+            }
         }
-        let after = Counts::of(&server);
 
         let (loaded, sought, found) =
             (after.loaded - before.loaded, after.sought - before.sought, after.found - before.found);
         println!("at {percent} %: {loaded} games loaded, {sought} looked for in Redis, {found} found there");
-        assert!(loaded >= STYLE.games as u64, "games did not leave memory");
+        assert!(loaded >= ENOUGH, "games do not leave memory");
         match percent {
             0 => assert_eq!(sought, 0),
             _ => {
