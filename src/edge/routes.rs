@@ -39,7 +39,7 @@ pub fn app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>,
 > {
-    let admin_here = which == Listener::Admin || edge.settings.listen.admin_public;
+    let admin_here = which == Listener::Admin || edge.live().settings.listen.admin_public;
     App::new()
         .app_data(edge)
         .app_data(web::PathConfig::default().error_handler(|error, _| unfit_path(&error).into()))
