@@ -1,4 +1,4 @@
-# Rejoin as a small image without a shell, for a user without rights.
+# Rejoin as a small image, for a user without rights.
 #
 #   docker build --build-arg REVISION="$(git describe --always --dirty)" -t rejoin .
 #   docker run -p 8080:8080 -e DATABASE_URL=… -e API_TOKEN=… -e ACCESS_TOKEN_SECRET=… -e SESSION_TOKEN_SECRET=… rejoin
@@ -14,12 +14,16 @@ COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 COPY migrations migrations
 COPY src src
+COPY web web
 ARG REVISION=unknown
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     REJOIN_REVISION="$REVISION" cargo build --release --locked --bin rejoin && \
     mkdir -p /out/data && cp target/release/rejoin /out/rejoin
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+# For servers of databases and caches whose certificates are signed by public authorities.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* && \
+    useradd --system --no-create-home --uid 65532 nonroot
 WORKDIR /app
 COPY --from=build /out/rejoin /usr/local/bin/rejoin
 COPY --from=build --chown=nonroot:nonroot /out/data data
