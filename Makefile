@@ -27,7 +27,8 @@ test: ## Everything that must pass before a change lands
 	promtool test rules config/prometheus/tests/*.yml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
-	cd clients/js && npm ci && npm test
+	npm --prefix clients/js ci --no-audit --no-fund
+	npm --prefix clients/js test
 	npm --prefix web ci --no-audit --no-fund
 	scripts/with-server scripts/smoke
 	urls=$$(SERVICES_FOLDER=$${TMPDIR:-/tmp}/rejoin-smoke-$$$$ SERVICES_FOR=$$$$ scripts/services up); set -a; eval "$$urls"; \
@@ -37,7 +38,8 @@ test: ## Everything that must pass before a change lands
 client: ## Build the JavaScript client and test it, against a server too
 	scripts/prepare
 	cargo build --locked
-	cd clients/js && npm ci && npm test
+	npm --prefix clients/js ci --no-audit --no-fund
+	npm --prefix clients/js test
 
 check: ## Lints, documentation, licences and origins of what we depend on
 	cargo fmt --check

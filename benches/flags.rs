@@ -28,7 +28,7 @@ const FLAGS: u64 = 400;
 /// When the first clock runs out, and how far apart the others follow.
 const FIRST_MS: u64 = 3_000;
 const APART_MS: u64 = 10;
-const API_TOKEN: &str = "the API token of the benches, long enough";
+const API_TOKEN: &str = "the API token of the benches and long enough";
 const SECRET: &str = "the access token secret of the benches";
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -111,24 +111,27 @@ impl Server {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
             .arg("serve")
             .current_dir(folder.path())
             .envs([("PORT", free.port().to_string().as_str()), ("ADMIN_PORT", "0"), ("LOG_LEVEL", "warn")])
             .envs([("API_TOKEN", API_TOKEN), ("ACCESS_TOKEN_SECRET", SECRET)])
             .envs([("WS_RATE_PER_SECOND", "1000000"), ("WS_RATE_BURST", "1000000")])
+            .env("MAX_CONNECTIONS_PER_USER", FLAGS.to_string())
             .stdout(Stdio::null())
             .spawn()
             .expect("the server starts");
         let url = format!("http://{free}");
-        let server = Self { child, backend: Backend::new(&url, API_TOKEN), url, _folder: folder };
+        let backend = Backend::new(&url, API_TOKEN);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            while server.backend.make_game("first", &[], None).await.is_err() {
+            while backend.make_game("first", &[], None).await.is_err() {
+                let ended = child.try_wait().expect("it is our child");
+                assert!(ended.is_none(), "the server ended: {ended:?}");
                 sleep(Duration::from_millis(50)).await;
             }
         });
-        server
+        Self { child, backend, url, _folder: folder }
     }
 
     fn dial(&self, game_id: &str, user_id: &str) -> Dial {

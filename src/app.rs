@@ -2,20 +2,24 @@
 //!
 //! The only file, with those in `app/`, that knows every layer.
 
+mod meaning;
 mod relaunch;
+mod reload;
 mod stores;
+mod supervisor;
 
-pub use relaunch::Relaunch;
 #[cfg(test)]
-pub(crate) use stores::breaker_limits;
+pub(crate) use meaning::breaker_limits;
+pub use relaunch::Relaunch;
 
 use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use actix::Arbiter;
 use actix_web::{HttpServer, dev::Server, dev::ServerHandle, web};
 use prometheus_client::registry::Registry;
-use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
+use tokio::{runtime::Runtime, sync::watch, task::JoinHandle, time::timeout};
 
+use self::{reload::Running, supervisor::Supervisor};
 use crate::{
     clock::Clock,
     domain::Farewell,
@@ -23,18 +27,18 @@ use crate::{
         self, Edge, EdgeMetrics, Listener,
         ws::{ConnectionLimits, Connections, Frames, metrics::WsMetrics, on_connect},
     },
-    settings::{AppEnv, Settings},
+    settings::Settings,
     shard::{
         Bus, Journal, Reader, ShardHandle, Shards,
         actor::ShardActor,
         bus,
-        core::{Parts, Rules},
+        core::Parts,
         janitor,
         messages::Notice,
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
     },
-    store::{RegistryMetrics, Retention, Store},
-    telemetry::{LogLevelHandle, Logs, process},
+    store::{RegistryMetrics, Store},
+    telemetry::{LogHandle, Logs, process},
 };
 
 /// Threads that wait for the stores; they hardly compute.
@@ -43,6 +47,8 @@ const STORE_THREADS: usize = 2;
 const BACKLOG: u32 = 4_096;
 /// Beyond the connections we count ourselves, so that one too many gets an answer.
 const SPARE_CONNECTIONS: usize = 1_024;
+/// What a worker accepts at least. It is said to the listener once, and our own count may be raised later.
+const WORKER_CONNECTIONS: usize = 250_000;
 /// How long the socket of a closed connection is still read from, so that the client gets its close frame. The library
 /// reckons with a clock that is up to 500 ms behind: a shorter time may be over before its timer is set, and is never
 /// noticed then.
@@ -84,7 +90,7 @@ pub fn serve(settings: Settings, logs: Logs) -> Result<Option<Relaunch>, StartEr
     logs.redis_warnings.register(&mut registry);
     let found = RegistryMetrics::register(&mut registry);
     let store = stores::open(&settings, &runtime, &mut registry, &found)?;
-    let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, logs.level));
+    let served = actix::System::new().block_on(run(settings, store, &runtime, registry, found, logs.handle));
     // What still waits for a store that does not answer is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     served
@@ -96,26 +102,19 @@ async fn run(
     stores: &Runtime,
     mut registry: Registry,
     found: RegistryMetrics,
-    log_level: LogLevelHandle,
+    log: LogHandle,
 ) -> Result<Option<Relaunch>, StartError> {
     let clock = Clock::system();
     let backpressure = Backpressure::register(&mut registry);
     let families = ShardFamilies::register(&mut registry, backpressure.clone(), found);
     let engine = start_engine(&settings, &clock, store.clone(), stores, &mut registry, &families);
-    let connections = Arc::new(Connections::new(ConnectionLimits {
-        node: settings.limits.max_connections.get(),
-        address: settings.limits.max_connections_per_ip.get(),
-        user: settings.limits.max_connections_per_user.get(),
-    }));
+    let connections = Arc::new(Connections::new(ConnectionLimits::of(&settings)));
     let ws = Arc::new(WsMetrics::register(&mut registry, &backpressure));
-    let silence = settings.heartbeat.interval * settings.heartbeat.misses.get();
-    stores.spawn(Arc::clone(&connections).watch(clock.clone(), silence));
-    let keep =
-        Retention { absent_after: settings.session.absent_player, untouched_for: settings.session.game_retention };
-    let every = settings.session.cleanup_interval;
-    stores.spawn(janitor::run(Arc::clone(&engine.shards), clock.clone(), keep, every));
+    stores.spawn(Arc::clone(&connections).watch(clock.clone()));
+    let (clean_up, schedule) = watch::channel(meaning::clean_up(&settings));
+    stores.spawn(janitor::run(Arc::clone(&engine.shards), clock.clone(), schedule));
     if store.is_shared() {
-        stores.spawn(bus::hear(Arc::clone(&engine.shards), store, clock.clone()));
+        stores.spawn(bus::hear(Arc::clone(&engine.shards), store.clone(), clock.clone()));
     }
 
     let metrics = EdgeMetrics::register(&mut registry, &backpressure, &settings);
@@ -128,10 +127,13 @@ async fn run(
         registry,
         metrics,
         imbalance: families.imbalance().clone(),
-        log_level,
+        log,
     }));
     // Before anyone can know of us: a signal that nobody heeds ends the process without draining.
     let stop = stop_signal()?;
+    let supervisor = Arc::new(Supervisor::of_process());
+    let parts = Running { edge: edge.clone(), store, clean_up, supervisor: Arc::clone(&supervisor) };
+    let reloading = actix::spawn(parts.heed()?);
     let (public, address) = listen(&edge, Listener::Public, settings.listen.address())?;
     let (mut servers, mut relaunch) = (vec![public], Relaunch::on(address));
     if let Some(address) = settings.listen.admin_address() {
@@ -143,12 +145,15 @@ async fn run(
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(actix::spawn).collect();
     announce(&settings, address);
+    supervisor.ready();
 
     let asked = tokio::select! {
         () = stop => None,
         () = edge.restart_asked() => Some(relaunch),
     };
-    drain(&edge, &settings, &handles, engine).await;
+    reloading.abort();
+    supervisor.stopping();
+    drain(&edge, &handles, engine).await;
     serving.iter().for_each(JoinHandle::abort);
     Ok(asked)
 }
@@ -162,7 +167,7 @@ fn start_engine(
     families: &ShardFamilies,
 ) -> Engine {
     let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(registry)));
-    let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), stores.handle());
+    let reader = Reader::start(store.clone(), stores.handle());
     let count = settings.shard.shards.get();
     let ways = Ways { journal, reader, bus: Bus::between_nodes_of(store.clone()) };
     let (mut handles, mut arbiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -190,21 +195,11 @@ pub(crate) fn shard(
     ways: &Ways,
     families: &ShardFamilies,
 ) -> ShardHandle {
-    let rules = Rules {
-        retention: settings.session.replay_retention.get(),
-        token_ttl: settings.session.token_ttl,
-        absent_after: settings.session.absent_player,
-        open_games: settings.auth.open_games,
-        create_on_join: settings.app_env == AppEnv::Development,
-        heartbeat_flush: settings.heartbeat.flush_interval,
-        silence: settings.heartbeat.interval + settings.heartbeat.flush_interval,
-        clock_broadcast: settings.heartbeat.clock_broadcast_interval,
-    };
     let metrics = Arc::new(families.shard(index));
     let parts = Parts {
         index,
-        rules,
-        budget_bytes: settings.shard.memory_budget_bytes.get() / settings.shard.shards.get(),
+        rules: meaning::rules(settings),
+        budget_bytes: meaning::budget_bytes(settings),
         clock: clock.clone(),
         frames: Arc::new(Frames),
         journal: ways.journal.clone(),
@@ -218,7 +213,7 @@ pub(crate) fn shard(
 
 /// Starts to listen. The operators' listener has a worker of its own, and is alive when the public one is full.
 fn listen(edge: &web::Data<Edge>, which: Listener, address: SocketAddr) -> Result<(Server, SocketAddr), StartError> {
-    let (made, limits) = (edge.clone(), &edge.settings.limits);
+    let (made, counted) = (edge.clone(), edge.live().settings.limits.max_connections.get());
     let workers = match which {
         Listener::Public => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         Listener::Admin => 1,
@@ -226,7 +221,7 @@ fn listen(edge: &web::Data<Edge>, which: Listener, address: SocketAddr) -> Resul
     let server = HttpServer::new(move || edge::app(made.clone(), which))
         .workers(workers)
         .backlog(BACKLOG)
-        .max_connections(limits.max_connections.get() + SPARE_CONNECTIONS)
+        .max_connections(counted.max(WORKER_CONNECTIONS) + SPARE_CONNECTIONS)
         .keep_alive(Duration::from_secs(30))
         .client_request_timeout(Duration::from_secs(5))
         .client_disconnect_timeout(LINGER)
@@ -256,25 +251,18 @@ fn announce(settings: &Settings, address: SocketAddr) {
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                // Unheeded, it would end the process.
-                _ = hang_up.recv() => {
-                    tracing::warn!(context = "App", "Settings are read at the start alone: restart to change them");
-                }
-            }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     })
 }
 
 /// The way down: not ready, sockets told, servers stopped, journal written.
-async fn drain(edge: &Edge, settings: &Settings, servers: &[ServerHandle], engine: Engine) {
+async fn drain(edge: &Edge, servers: &[ServerHandle], engine: Engine) {
     tracing::info!(context = "App", connections = edge.connections.len(), "Draining");
-    let grace = settings.listen.shutdown_grace;
+    let grace = edge.live().settings.listen.shutdown_grace;
     edge.drain();
     edge.connections.close_all(Farewell::Restart);
     let all_gone = async {

@@ -9,6 +9,7 @@ use rejoin::{
     app,
     commands::{
         gate::{self, GateOptions},
+        health::{self, HealthOptions},
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
         top::{self, TopOptions},
@@ -44,6 +45,7 @@ enum Command {
     Token(TokenOptions),
     Top(TopOptions),
     Gate(GateOptions),
+    Health(HealthOptions),
     Uat(UatOptions),
 }
 
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let first_start = match &command {
         Command::Serve | Command::Smoke(_) | Command::Token(_) | Command::Uat(_) => FirstStart::KeepSecrets,
-        Command::Migrate | Command::Config | Command::Top(_) => FirstStart::TouchNothing,
+        Command::Migrate | Command::Config | Command::Top(_) | Command::Health(_) => FirstStart::TouchNothing,
         // It asks Prometheus alone, from wherever that can be reached: no settings of a server are needed.
         Command::Gate(options) => return watch(options),
     };
@@ -90,6 +92,9 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
         }
         Command::Token(options) => println!("{}", token::run(&options, access_secret)?),
         Command::Top(options) => runtime()?.block_on(top::run(&options, api_token))?,
+        Command::Health(options) => {
+            println!("{}", runtime()?.block_on(health::run(&options, &settings.listen.operators_url()))?);
+        }
         Command::Uat(options) => {
             let report = runtime()?.block_on(uat::run(&options, access_secret, api_token))?;
             print!("{report}");

@@ -8,6 +8,10 @@ mod warnings;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use tracing::field::Field;
 use tracing::{Event, Subscriber};
@@ -29,7 +33,7 @@ use crate::settings::{LogFormat, LogLevel, LoggingSettings};
 /// The logs of a process, as far as the rest of it has to do with them.
 #[derive(Debug)]
 pub struct Logs {
-    pub level: LogLevelHandle,
+    pub handle: LogHandle,
     /// Counted whether or not they are written.
     pub redis_warnings: RedisWarnings,
 }
@@ -40,29 +44,37 @@ pub struct Logs {
 /// Logging was started before.
 pub fn init_logs(settings: &LoggingSettings) -> Result<Logs, TryInitError> {
     let redis_warnings = RedisWarnings::default();
-    let (logs, level) = logs(settings, io::stdout().is_terminal(), io::stdout, redis_warnings.clone());
+    let (logs, handle) = logs(settings, io::stdout().is_terminal(), io::stdout, redis_warnings.clone());
     logs.try_init()?;
-    Ok(Logs { level, redis_warnings })
+    Ok(Logs { handle, redis_warnings })
 }
 
-/// Changes what is logged while the service runs.
+/// Changes what is logged, and how, while the service runs.
 #[derive(Clone, Debug)]
-pub struct LogLevelHandle(reload::Handle<Targets, Registry>);
+pub struct LogHandle {
+    threshold: reload::Handle<Targets, Registry>,
+    format: FormatSwitch,
+}
 
-impl LogLevelHandle {
+impl LogHandle {
     /// Logs at `level` from the next event on.
     ///
     /// # Errors
     /// Logging has ended.
-    pub fn set(&self, level: LogLevel) -> Result<(), reload::Error> {
-        self.0.reload(threshold(level))
+    pub fn set_level(&self, level: LogLevel) -> Result<(), reload::Error> {
+        self.threshold.reload(threshold(level))
+    }
+
+    /// Writes lines in this format from the next event on.
+    pub fn set_format(&self, format: LogFormat) {
+        self.format.set(format);
     }
 
     /// What is logged now; `None` where logging has ended.
     #[must_use]
-    pub fn current(&self) -> Option<LogLevel> {
+    pub fn level(&self) -> Option<LogLevel> {
         let is_logged =
-            |level: &LogLevel| self.0.with_current(|targets| *targets == threshold(*level)).unwrap_or(false);
+            |level: &LogLevel| self.threshold.with_current(|targets| *targets == threshold(*level)).unwrap_or(false);
         LogLevel::ALL.into_iter().find(is_logged)
     }
 }
@@ -72,19 +84,20 @@ fn logs<W>(
     ansi: bool,
     writer: W,
     redis_warnings: RedisWarnings,
-) -> (impl Subscriber + Send + Sync, LogLevelHandle)
+) -> (impl Subscriber + Send + Sync, LogHandle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let (threshold, handle) = reload::Layer::new(threshold(settings.level));
+    let (filter, threshold) = reload::Layer::new(threshold(settings.level));
+    let format = FormatSwitch::at(settings.format);
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(Line::new(settings.format))
+        .event_format(Line::new(format.clone()))
         .fmt_fields(format::debug_fn(write_field).delimited(" "))
         .with_ansi(ansi)
         .with_writer(writer)
-        .with_filter(threshold);
+        .with_filter(filter);
     let counted = redis_warnings.with_filter(LevelFilter::WARN);
-    (tracing_subscriber::registry().with(lines).with(counted), LogLevelHandle(handle))
+    (tracing_subscriber::registry().with(lines).with(counted), LogHandle { threshold, format })
 }
 
 /// Lets our own events through at `level`, and those of our dependencies from warnings up.
@@ -99,20 +112,35 @@ fn threshold(level: LogLevel) -> Targets {
     Targets::new().with_default(theirs).with_target(env!("CARGO_CRATE_NAME"), ours)
 }
 
-enum Line {
-    Human(Format<Full, Milliseconds>),
-    Json(Format<Json, Milliseconds>),
+/// The format that is written at the moment.
+#[derive(Clone, Debug)]
+struct FormatSwitch(Arc<AtomicBool>);
+
+impl FormatSwitch {
+    fn at(format: LogFormat) -> Self {
+        Self(Arc::new(AtomicBool::new(format == LogFormat::Json)))
+    }
+
+    fn set(&self, format: LogFormat) {
+        self.0.store(format == LogFormat::Json, Relaxed);
+    }
+
+    fn get(&self) -> LogFormat {
+        if self.0.load(Relaxed) { LogFormat::Json } else { LogFormat::Human }
+    }
+}
+
+struct Line {
+    format: FormatSwitch,
+    human: Format<Full, Milliseconds>,
+    json: Format<Json, Milliseconds>,
 }
 
 impl Line {
-    fn new(format: LogFormat) -> Self {
-        let line = format::format().with_timer(Milliseconds).with_target(false);
-        match format {
-            LogFormat::Human => Self::Human(line),
-            LogFormat::Json => {
-                Self::Json(line.json().flatten_event(true).with_current_span(false).with_span_list(false))
-            }
-        }
+    fn new(format: FormatSwitch) -> Self {
+        let line = || format::format().with_timer(Milliseconds).with_target(false);
+        let json = line().json().flatten_event(true).with_current_span(false).with_span_list(false);
+        Self { format, human: line(), json }
     }
 }
 
@@ -122,9 +150,9 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        match self {
-            Self::Human(line) => line.format_event(context, writer, event),
-            Self::Json(line) => line.format_event(context, writer, event),
+        match self.format.get() {
+            LogFormat::Human => self.human.format_event(context, writer, event),
+            LogFormat::Json => self.json.format_event(context, writer, event),
         }
     }
 }
@@ -184,7 +212,7 @@ mod tests {
     }
 
     /// Returns what `events` wrote.
-    fn written(format: LogFormat, events: impl FnOnce(&LogLevelHandle)) -> String {
+    fn written(format: LogFormat, events: impl FnOnce(&LogHandle)) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let settings = LoggingSettings { level: LogLevel::Info, format };
@@ -244,13 +272,13 @@ mod tests {
     fn warnings_about_redis_are_counted_also_where_they_are_not_written() {
         let warnings = RedisWarnings::default();
         let settings = LoggingSettings { level: LogLevel::Error, format: LogFormat::Human };
-        let (logs, level) = logs(&settings, false, io::sink, warnings.clone());
+        let (logs, handle) = logs(&settings, false, io::sink, warnings.clone());
 
         tracing::subscriber::with_default(logs, || {
             let context = "GameSessionRegistryRedis";
             tracing::warn!(context, "Redis was not written to");
             tracing::error!(context = "GameSessionRegistryRedis", gameId = 7, "worse");
-            level.set(LogLevel::Debug).unwrap();
+            handle.set_level(LogLevel::Debug).unwrap();
             tracing::warn!(context, "once more");
             tracing::info!(context, "Circuit breaker CLOSED");
             tracing::warn!(context = "Journal", "Group commit failed");
@@ -262,16 +290,29 @@ mod tests {
 
     #[test]
     fn the_level_changes_at_once() {
-        let text = written(LogFormat::Human, |level| {
+        let text = written(LogFormat::Human, |handle| {
             tracing::debug!("before");
-            level.set(LogLevel::Debug).unwrap();
+            handle.set_level(LogLevel::Debug).unwrap();
             tracing::debug!("after");
             tracing::debug!(target: "hyper", "theirs");
-            level.set(LogLevel::Error).unwrap();
+            handle.set_level(LogLevel::Error).unwrap();
             tracing::warn!("too little");
         });
 
         let told: Vec<_> = text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
         assert_eq!(told, ["after", "theirs"]);
+    }
+
+    #[test]
+    fn the_format_changes_at_once() {
+        let text = written(LogFormat::Human, |handle| {
+            tracing::info!("before");
+            handle.set_format(LogFormat::Json);
+            tracing::info!(gameId = %"g7", "after");
+        });
+
+        let (human, json) = text.trim_end().split_once('\n').unwrap();
+        assert!(human.ends_with(" INFO before"), "{human}");
+        assert_eq!(serde_json::from_str::<Value>(json).unwrap()["gameId"], "g7");
     }
 }

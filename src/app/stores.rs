@@ -3,14 +3,15 @@
 use prometheus_client::registry::Registry;
 use tokio::runtime::Runtime;
 
-use super::StartError;
+use super::{StartError, meaning::breaker_limits};
 use crate::{
-    settings::{BreakerSettings, DatabaseUrl, RedisAddress, Settings},
+    settings::{DatabaseUrl, RedisAddress, Settings},
     store::{
-        Breaker, BreakerLimits, BreakerMetrics, Cache, Dependency, Durable, ReadThrough, RegistryMetrics, Store,
+        Breaker, BreakerMetrics, Cache, Deadline, Dependency, Durable, ReadThrough, RegistryMetrics, Store,
         StoreMetrics, Tiers,
         postgres::{self, PostgresStore},
         redis::{self, Place, RedisMetrics, RedisTier},
+        sooner,
         sqlite::{self, SqliteStore},
     },
 };
@@ -40,15 +41,10 @@ pub(super) fn open(
         durable,
         cache,
         reads: Breaker::new(Dependency::Store, breaker_limits(settings), &breakers),
-        deadline: settings.limits.request_timeout,
+        deadline: Deadline::new(settings.limits.request_timeout),
         metrics: StoreMetrics::register(registry),
         registry: found.clone(),
     }))
-}
-
-pub(crate) fn breaker_limits(settings: &Settings) -> BreakerLimits {
-    let BreakerSettings { error_percent, min_calls, reset_after } = settings.breaker;
-    BreakerLimits { error_percent: error_percent.as_u8(), min_calls, reset_after }
 }
 
 fn open_cache(
@@ -96,8 +92,7 @@ fn open_durable(settings: &Settings, stores: &Runtime, registry: &mut Registry) 
                 run_migrations: settings.store.run_migrations,
                 pool_min: settings.store.pool_min,
                 pool_max: settings.store.pool_max.get(),
-                // A little sooner than the service gives up, so that what happened can still be told.
-                deadline: settings.limits.request_timeout * 9 / 10,
+                deadline: sooner(settings.limits.request_timeout),
             };
             let store = PostgresStore::open(url.expose(), &options, stores.handle());
             let store = store.map_err(|error| StartError::Store(error.to_string()))?;

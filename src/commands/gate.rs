@@ -42,7 +42,7 @@ pub use self::{
 /// with 0 for GO, 1 for NO-GO, 2 where it could not begin. Ctrl-C ends the watch early, which is a NO-GO.
 #[derive(Debug, Clone, Args)]
 pub struct GateOptions {
-    /// Where Prometheus is: http://[user:password@]host:port
+    /// Where Prometheus is: `http://[user:password@]host:port`
     #[arg(long, value_name = "URL")]
     pub prometheus: PrometheusUrl,
     /// How long to watch

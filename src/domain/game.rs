@@ -120,6 +120,11 @@ impl Game {
         &self.tail
     }
 
+    /// Keeps at most `count` recent events in memory from now on.
+    pub fn keep_recent(&mut self, count: usize) {
+        self.tail.hold(count);
+    }
+
     /// Forgets the oldest recent events until at most `len` are left in memory.
     pub fn shorten_tail(&mut self, len: usize) {
         self.tail.shorten_to(len);

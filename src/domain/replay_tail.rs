@@ -78,6 +78,14 @@ impl ReplayTail {
         Some(self.events.range(skip..))
     }
 
+    /// Holds at most `capacity` events from now on.
+    pub fn hold(&mut self, capacity: usize) {
+        if self.capacity != capacity {
+            self.capacity = capacity;
+            self.shorten_to(capacity);
+        }
+    }
+
     /// Forgets the events up to and with `floor`.
     pub fn prune(&mut self, floor: Sequence) {
         while self.start < floor && self.pop() {}
@@ -143,6 +151,18 @@ mod tests {
 
     fn replay(tail: &ReplayTail, seen: u64) -> Option<Vec<u64>> {
         Some(tail.after(Sequence::new(seen))?.map(|event| event.sequence.number()).collect())
+    }
+
+    #[test]
+    fn another_capacity_forgets_what_is_too_much_and_makes_room_for_more() {
+        let mut tail = tail(0, 6, 6);
+
+        tail.hold(2);
+        assert_eq!((tail.len(), replay(&tail, 4)), (2, Some(vec![5, 6])));
+        tail.hold(4);
+        (7..=9).for_each(|number| tail.append(event(number)));
+
+        assert_eq!(replay(&tail, 5), Some(vec![6, 7, 8, 9]));
     }
 
     #[test]

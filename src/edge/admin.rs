@@ -46,7 +46,7 @@ pub async fn shards(edge: web::Data<Edge>) -> HttpResponse {
 
 /// `GET /admin/flags`
 pub async fn flags(edge: web::Data<Edge>) -> HttpResponse {
-    let percent = edge.settings.redis.readthrough_percent.as_u8();
+    let percent = edge.live().settings.redis.readthrough_percent.as_u8();
     let without_redis = ReadThrough { enabled: false, percent };
     HttpResponse::Ok().json(flags_body(edge.shards.redis().map_or(without_redis, Cache::read_through)))
 }
@@ -73,7 +73,7 @@ fn flags_body(ReadThrough { enabled, percent }: ReadThrough) -> FlagsBody {
 
 /// `GET /admin/config`
 pub async fn config(edge: web::Data<Edge>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "settings": edge.settings.in_force() }))
+    HttpResponse::Ok().json(json!({ "settings": edge.live().settings.in_force() }))
 }
 
 /// What is logged.
@@ -84,7 +84,7 @@ struct LogLevelBody {
 
 /// `GET /admin/log-level`
 pub async fn log_level(edge: web::Data<Edge>) -> Answered {
-    let level = edge.log_level.current().ok_or_else(|| Answer::new(Code::Internal, "nothing is logged any more"))?;
+    let level = edge.log.level().ok_or_else(|| Answer::new(Code::Internal, "nothing is logged any more"))?;
     Ok(HttpResponse::Ok().json(LogLevelBody { level }))
 }
 
@@ -93,7 +93,7 @@ pub async fn put_log_level(edge: web::Data<Edge>, body: Body) -> Answered {
     let body: LogLevelBody = body.json()?;
     // Said before it may be too quiet to be heard.
     tracing::info!(context = "HttpServer", level = %body.level, "Changing the log level");
-    edge.log_level.set(body.level).map_err(|error| Answer::new(Code::Internal, error))?;
+    edge.log.set_level(body.level).map_err(|error| Answer::new(Code::Internal, error))?;
     Ok(HttpResponse::Ok().json(body))
 }
 
@@ -118,7 +118,8 @@ pub async fn flush(edge: web::Data<Edge>, body: Body) -> Answered {
 /// `POST /admin/cleanup`
 pub async fn clean_up(edge: web::Data<Edge>) -> Answered {
     let now = edge.clock.now();
-    let lifetimes = &edge.settings.session;
+    let live = edge.live();
+    let lifetimes = &live.settings.session;
     let keep = Retention { absent_after: lifetimes.absent_player, untouched_for: lifetimes.game_retention };
 
     let cleaned = edge.to_the_end(|shards| async move { shards.clean_up(keep, now).await }).await?;

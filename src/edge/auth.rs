@@ -72,7 +72,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// What the service behind it fails with.
 pub async fn backend(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let reads = matches!(*req.method(), Method::GET | Method::HEAD);
-    if reads && !Edge::of(&req).settings.auth.read_requires_auth {
+    if reads && !Edge::of(&req).live().settings.auth.read_requires_auth {
         return next.call(req).await;
     }
     match admitted(&req) {
@@ -112,7 +112,7 @@ pub async fn operator(req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
 
 fn admitted(req: &ServiceRequest) -> Result<TokenNumber, Answer> {
     let edge = Edge::of(req);
-    edge.api_tokens.check(req.headers()).map_err(|failure| {
+    edge.live().api_tokens.check(req.headers()).map_err(|failure| {
         edge.metrics.unauthorized(failure);
         Answer::unauthorized()
     })

@@ -42,8 +42,8 @@ pub async fn make_game(edge: web::Data<Edge>, request: HttpRequest, body: Body) 
 
     edge.ask(game_id.clone(), |reply| Deed::Configure { spec, reply }).await?;
 
-    let expires_at = edge.clock.now().plus(INVITED_FOR);
-    let invite = |user| InvitationBody { user_id: user, token: edge.access.invite(user, &game_id, expires_at) };
+    let (live, expires_at) = (edge.live(), edge.clock.now().plus(INVITED_FOR));
+    let invite = |user| InvitationBody { user_id: user, token: live.access.invite(user, &game_id, expires_at) };
     let made = DemoGameMadeBody {
         game_id: &game_id,
         white: invite(&white),
@@ -73,7 +73,7 @@ pub async fn restart(edge: web::Data<Edge>, request: HttpRequest) -> Answered {
 /// In development, from this machine.
 fn may_restart(edge: &Edge, request: &HttpRequest) -> bool {
     let is_from_here = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    edge.settings.app_env == AppEnv::Development && is_from_here
+    edge.live().settings.app_env == AppEnv::Development && is_from_here
 }
 
 /// Browsers say where a page that asks is from. What says nothing is no browser.

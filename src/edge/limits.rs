@@ -88,7 +88,7 @@ fn with_problem(response: ServiceResponse<BoxBody>, answer: &Answer, id: &Reques
 /// What the service behind it fails with.
 pub async fn bounded(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let edge = Edge::of(&req);
-    let Some(_place) = edge.metrics.enter(edge.settings.limits.max_inflight.get()) else {
+    let Some(_place) = edge.metrics.enter(edge.live().settings.limits.max_inflight.get()) else {
         return Ok(req.error_response(Answer::new(Code::Backpressure, "too many requests are under way")));
     };
     next.call(req).await
@@ -99,13 +99,14 @@ pub async fn bounded(req: ServiceRequest, next: Next<BoxBody>) -> Result<Service
 /// # Errors
 /// What the service behind it fails with.
 pub async fn timed(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let edge = Edge::of(&req);
-    if let Err(answer) = body::take_in(&mut req, edge.settings.limits.max_item_bytes.get()).await {
+    let live = Edge::of(&req).live();
+    let limits = &live.settings.limits;
+    if let Err(answer) = body::take_in(&mut req, limits.max_item_bytes.get()).await {
         return Ok(req.error_response(answer));
     }
     // Routing is over, so that a second hold on the request is safe.
     let request = req.request().clone();
-    match timeout(edge.settings.limits.request_timeout, next.call(req)).await {
+    match timeout(limits.request_timeout, next.call(req)).await {
         Ok(result) => result,
         Err(_) => {
             let answer = Answer::new(

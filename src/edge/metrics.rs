@@ -35,6 +35,8 @@ pub enum AuthFailure {
 pub struct EdgeMetrics {
     requests: Family<HttpLabels, Histogram>,
     active: Gauge,
+    inflight_bound: Gauge,
+    memory_budget: Gauge,
     max_inflight: Counter,
     auth_missing: Counter,
     auth_invalid: Counter,
@@ -66,31 +68,38 @@ impl EdgeMetrics {
             "Requests under way that count against max_inflight_requests",
             active.clone(),
         );
-        let bound = |bytes: usize| {
-            let gauge = Gauge::<i64>::default();
-            gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-            gauge
-        };
+        let (inflight_bound, memory_budget) = (Gauge::default(), Gauge::default());
         registry.register(
             "max_inflight_requests",
             "Requests that may be under way at a time",
-            bound(settings.limits.max_inflight.get()),
+            Gauge::clone(&inflight_bound),
         );
         registry.register(
             "memory_budget_bytes",
             "Memory that games may take, in bytes, all shards together",
-            bound(settings.shard.memory_budget_bytes.get()),
+            Gauge::clone(&memory_budget),
         );
         let failures = Family::<ReasonLabel, Counter>::default();
         registry.register("cache_auth_failures", "Calls that were refused for want of a token", failures.clone());
         let failure = |reason| failures.get_or_create_owned(&ReasonLabel { reason });
-        Self {
+        let metrics = Self {
             requests,
             active,
+            inflight_bound,
+            memory_budget,
             max_inflight: backpressure.reason("max_inflight"),
             auth_missing: failure("missing"),
             auth_invalid: failure("invalid"),
-        }
+        };
+        metrics.set_bounds(settings);
+        metrics
+    }
+
+    /// Tells of the bounds that the settings set.
+    pub fn set_bounds(&self, settings: &Settings) {
+        let number = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
+        self.inflight_bound.set(number(settings.limits.max_inflight.get()));
+        self.memory_budget.set(number(settings.shard.memory_budget_bytes.get()));
     }
 
     /// Counts a request in, unless `max` are under way.

@@ -10,6 +10,7 @@ pub mod error;
 mod health;
 mod http;
 mod limits;
+mod live;
 pub mod metrics;
 mod pages;
 mod redis_health;
@@ -21,6 +22,7 @@ pub mod test_kit;
 pub mod ws;
 
 pub use error::{Answer, Code};
+pub use live::Live;
 pub use metrics::EdgeMetrics;
 pub use request_id::RequestId;
 pub use routes::{Listener, app};

@@ -51,7 +51,7 @@ pub async fn redis(edge: web::Data<Edge>) -> HttpResponse {
 async fn ask(edge: &Edge) -> Answer {
     let Some(redis) = edge.shards.redis() else { return Answer::None };
     // Each question has its own deadline; this one is for all of them.
-    match timeout(edge.settings.limits.request_timeout, redis.report()).await {
+    match timeout(edge.live().settings.limits.request_timeout, redis.report()).await {
         Ok(Ok(report)) => Answer::Healthy(report),
         Ok(Err(error)) => Answer::Unhealthy(error.to_string()),
         Err(_) => Answer::Unhealthy("no answer in time".to_owned()),
@@ -82,7 +82,7 @@ fn cache(edge: &Edge, healthy: bool) -> Value {
             "errors": errors,
             "total": hits + misses,
             "hitRate": hundredths(hit_rate),
-            "ttl": edge.settings.session.token_ttl.as_secs(),
+            "ttl": edge.live().settings.session.token_ttl.as_secs(),
         },
         "pool": { "size": size, "available": available, "pending": pending },
     })

@@ -40,8 +40,9 @@ pub fn app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>,
 > {
-    let (demo_here, app_env) = (edge.settings.listen.demo, edge.settings.app_env);
-    let admin_here = which == Listener::Admin || edge.settings.listen.admin_public;
+    let settings = &edge.live().settings;
+    let (demo_here, app_env) = (settings.listen.demo, settings.app_env);
+    let admin_here = which == Listener::Admin || settings.listen.admin_public;
     App::new()
         .app_data(edge)
         .app_data(web::PathConfig::default().error_handler(|error, _| unfit_path(&error).into()))

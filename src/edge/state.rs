@@ -11,38 +11,35 @@ use tokio::sync::Notify;
 
 use super::{
     Answer,
-    auth::ApiTokens,
     health::Readiness,
+    live::{InForce, Live},
     metrics::{EdgeMetrics, Imbalance},
-    ws::{Connections, logbook::Logbook, metrics::WsMetrics},
+    ws::{ConnectionLimits, Connections, logbook::Logbook, metrics::WsMetrics},
 };
 use crate::{
     clock::Clock,
-    domain::{GameId, TokenKeys, access::AccessKeys},
+    domain::GameId,
     settings::Settings,
     shard::{
         ShardError, Shards,
         messages::{Deed, Reply},
     },
-    telemetry::LogLevelHandle,
+    telemetry::LogHandle,
 };
 
 /// What every request may use; one for the whole process.
 pub struct Edge {
     pub shards: Arc<Shards>,
     pub clock: Clock,
-    pub api_tokens: ApiTokens,
-    pub access: AccessKeys,
-    pub tokens: TokenKeys,
-    pub settings: Arc<Settings>,
     pub connections: Arc<Connections>,
     pub ws: Arc<WsMetrics>,
     pub logbook: Logbook,
     pub registry: Registry,
     pub metrics: EdgeMetrics,
     pub imbalance: Imbalance,
-    pub log_level: LogLevelHandle,
+    pub log: LogHandle,
     pub readiness: Readiness,
+    live: InForce,
     draining: AtomicBool,
     restart: Notify,
 }
@@ -59,30 +56,26 @@ pub struct Parts {
     pub metrics: EdgeMetrics,
     /// The gauge of how unevenly entries lie, set as metrics are read.
     pub imbalance: Imbalance,
-    pub log_level: LogLevelHandle,
+    pub log: LogHandle,
 }
 
 impl Edge {
     /// Puts together what requests use.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { shards, clock, settings, connections, ws, registry, metrics, imbalance, log_level } = parts;
-        let secrets = &settings.auth;
+        let Parts { shards, clock, settings, connections, ws, registry, metrics, imbalance, log } = parts;
         Self {
-            api_tokens: ApiTokens::new(secrets.api_tokens.iter().map(|secret| secret.expose())),
-            access: AccessKeys::new(secrets.access_token_secrets.iter().map(|secret| secret.expose())),
-            tokens: TokenKeys::new(secrets.session_token_secrets.iter().map(|secret| secret.expose())),
             shards,
             clock,
-            settings,
             connections,
             ws,
             logbook: Logbook::default(),
             registry,
             metrics,
             imbalance,
-            log_level,
+            log,
             readiness: Readiness::default(),
+            live: InForce::new(settings),
             draining: AtomicBool::new(false),
             restart: Notify::new(),
         }
@@ -95,6 +88,19 @@ impl Edge {
     #[must_use]
     pub fn of(req: &ServiceRequest) -> web::Data<Self> {
         req.app_data::<web::Data<Self>>().expect("every app carries its edge").clone()
+    }
+
+    /// The settings in force and the keys that are made of them. A request or a connection takes them along.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        self.live.get()
+    }
+
+    /// From now on these settings are in force: at once for requests, for connections that come from now on.
+    pub fn take_up(&self, settings: Arc<Settings>) {
+        self.connections.set_limits(ConnectionLimits::of(&settings));
+        self.metrics.set_bounds(&settings);
+        self.live.replace(settings);
     }
 
     /// Asks the shard of a game. Ends with the request, whose deadline is kept by `limits::timed`.

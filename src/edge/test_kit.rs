@@ -29,7 +29,7 @@ use crate::{
         faulty::{Faults, FaultyStore},
         sqlite::{OpenOptions, SqliteStore},
     },
-    telemetry::{self, LogLevelHandle},
+    telemetry::{self, LogHandle},
 };
 
 /// The API token that every kit takes.
@@ -92,7 +92,7 @@ impl Kit {
         );
         let (journal, run) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
         drop(tokio::spawn(run));
-        let reader = Reader::start(store.clone(), settings.session.replay_retention.get(), &Handle::current());
+        let reader = Reader::start(store.clone(), &Handle::current());
         let ways = app::Ways { journal, reader, bus: Bus::of_a_lone_node() };
 
         let mut arbiters = Vec::new();
@@ -104,11 +104,7 @@ impl Kit {
         });
         let shards = Arc::new(Shards::new(handles.collect(), store));
 
-        let connections = Arc::new(Connections::new(ConnectionLimits {
-            node: settings.limits.max_connections.get(),
-            address: settings.limits.max_connections_per_ip.get(),
-            user: settings.limits.max_connections_per_user.get(),
-        }));
+        let connections = Arc::new(Connections::new(ConnectionLimits::of(&settings)));
         let ws = Arc::new(WsMetrics::register(&mut registry, &backpressure));
         let metrics = EdgeMetrics::register(&mut registry, &backpressure, &settings);
         let edge = Edge::new(Parts {
@@ -120,7 +116,7 @@ impl Kit {
             registry,
             metrics,
             imbalance: families.imbalance().clone(),
-            log_level: log_level(),
+            log: log(),
         });
         Self { edge: web::Data::new(edge), clock, faults, arbiters }
     }
@@ -165,8 +161,8 @@ impl Drop for Kit {
 }
 
 /// Logs start once in a process.
-fn log_level() -> LogLevelHandle {
-    static HANDLE: OnceLock<LogLevelHandle> = OnceLock::new();
+fn log() -> LogHandle {
+    static HANDLE: OnceLock<LogHandle> = OnceLock::new();
     let settings = LoggingSettings { level: LogLevel::Error, format: LogFormat::Human };
-    HANDLE.get_or_init(|| telemetry::init_logs(&settings).unwrap().level).clone()
+    HANDLE.get_or_init(|| telemetry::init_logs(&settings).unwrap().handle).clone()
 }

@@ -68,6 +68,15 @@ pub(super) fn find_secrets(effective: &mut Effective, first_start: FirstStart) -
     problem
 }
 
+/// Fills in from others the secrets that nobody gave.
+pub(super) fn fill_in(effective: &mut Effective, others: &Effective) {
+    for name in MADE {
+        if let (None, Some(other)) = (effective.get(name), others.get(name)) {
+            effective.insert(name, other.clone());
+        }
+    }
+}
+
 fn kept_or_unkept(path: &Path) -> Result<Made, Problem> {
     Ok(kept(path)?.unwrap_or_else(make))
 }

@@ -54,7 +54,7 @@ pub fn table(variables: &[InForce]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn masked(exposure: Exposure, value: &str) -> String {
+pub(super) fn masked(exposure: Exposure, value: &str) -> String {
     match exposure {
         Exposure::Plain => value.to_owned(),
         Exposure::Url => without_password(value),

@@ -1,6 +1,6 @@
 //! Where the service listens, and how long it takes to stop.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -41,6 +41,17 @@ impl ListenSettings {
     /// Returns the address of the second listener, unless there is none.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         (self.admin_port != 0).then(|| SocketAddr::new(self.admin_bind, self.admin_port))
+    }
+}
+
+impl ListenSettings {
+    /// Returns where this machine reaches the listener for operators, or the only one there is.
+    pub fn operators_url(&self) -> String {
+        let mut address = self.admin_address().unwrap_or_else(|| self.address());
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("http://{address}")
     }
 }
 
@@ -93,5 +104,14 @@ mod tests {
     #[test]
     fn admin_port_0_means_no_second_listener() {
         assert_eq!(listen(&[("ADMIN_PORT", "0"), ("PORT", "0")]).unwrap().admin_address(), None);
+    }
+
+    #[test]
+    fn operators_on_this_machine_find_a_listener() {
+        let url = |values: &[(&str, &str)]| listen(values).unwrap().operators_url();
+
+        assert_eq!(url(&[]), "http://127.0.0.1:8081");
+        assert_eq!(url(&[("ADMIN_BIND", "0.0.0.0"), ("ADMIN_PORT", "9000")]), "http://127.0.0.1:9000");
+        assert_eq!(url(&[("BIND", "::"), ("ADMIN_PORT", "0")]), "http://[::1]:8080");
     }
 }

@@ -4,7 +4,8 @@
 //! field's doc names its variable, default and unit. What the values mean is for the layers that use them.
 //!
 //! From lowest to highest: built-in defaults, `config/default.env`, `config/<APP_ENV>.env`, the file named by
-//! `CONFIG_FILE`, the process environment. An empty value counts as not set.
+//! `CONFIG_FILE`, the process environment. An empty value counts as not set. Files may be read again while the service
+//! runs; the process environment, and what it overrules, stays.
 
 mod app_env;
 mod auth;
@@ -20,6 +21,7 @@ mod machine;
 mod problem;
 mod reading;
 mod redis;
+mod reloading;
 mod secret;
 mod section;
 mod session;
@@ -41,6 +43,7 @@ pub use listen::ListenSettings;
 pub use logging::{LogFormat, LogLevel, LoggingSettings};
 pub use problem::{Problem, Problems};
 pub use redis::{RedisAddress, RedisNamespace, RedisSettings};
+pub use reloading::{Change, Reloaded};
 pub use secret::{Secret, Secrets};
 pub use session::SessionSettings;
 pub use shard::ShardSettings;

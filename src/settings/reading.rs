@@ -49,12 +49,16 @@ impl Settings {
         if app_env == AppEnv::Development {
             problems.extend(development::find_secrets(&mut effective, first_start));
         }
-        problems.extend(CHECKS.iter().flat_map(|check| check(&effective, app_env)));
-        if let Some(problems) = Problems::among(problems) {
-            return Err(problems);
+        problems.extend(problems_of(&effective, app_env));
+        match Problems::among(problems) {
+            Some(problems) => Err(problems),
+            None => Ok(Self::of(effective, app_env)),
         }
+    }
 
-        Ok(Self {
+    /// Reads all sections; no variable has a problem.
+    pub(super) fn of(effective: Effective, app_env: AppEnv) -> Self {
+        Self {
             app_env,
             listen: effective.section(),
             auth: effective.section(),
@@ -67,8 +71,13 @@ impl Settings {
             heartbeat: effective.section(),
             logging: effective.section(),
             effective,
-        })
+        }
     }
+}
+
+/// Finds what is wrong with the variables of all sections.
+pub(super) fn problems_of(effective: &Effective, app_env: AppEnv) -> Vec<Problem> {
+    CHECKS.iter().flat_map(|check| check(effective, app_env)).collect()
 }
 
 #[cfg(test)]

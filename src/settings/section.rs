@@ -53,6 +53,12 @@ impl Effective {
         self.0.get(name)
     }
 
+    /// Returns what is in force once `given` was read while the service runs: of `given` what reloads, else of this.
+    pub(super) fn reloaded(&self, given: &Self) -> Self {
+        let of = |variable: &Variable| if variable.reloads { given } else { self }.get(variable.name).cloned();
+        Self(catalog().filter_map(|variable| Some((variable.name, of(variable)?))).collect())
+    }
+
     pub(super) fn insert(&mut self, name: &'static str, given: Given) {
         self.0.insert(name, given);
     }

@@ -18,6 +18,8 @@ use super::variable::{Variable, catalog};
 #[derive(Clone)]
 pub struct Layers {
     lowest_first: Vec<Layer>,
+    /// Whether the last but one is the file that `CONFIG_FILE` names.
+    has_named: bool,
     problems: Vec<Problem>,
 }
 
@@ -59,11 +61,24 @@ impl Layers {
         Self::found_in(Path::new(""), env::vars_os())
     }
 
+    /// Gathers the same again for a service that runs in `app_env`, and goes on to, whichever the files choose by now.
+    pub fn of_process_in(app_env: AppEnv) -> Self {
+        Self::gathered(Path::new(""), env::vars_os(), Some(app_env))
+    }
+
     /// Gathers the files under `directory`, and `environment` over them.
     ///
     /// What can't be read is told by [`Settings::read`](super::Settings::read), together with all bad values.
     pub fn found_in(directory: &Path, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut layers = Self { lowest_first: Vec::new(), problems: Vec::new() };
+        Self::gathered(directory, environment, None)
+    }
+
+    pub(super) fn gathered(
+        directory: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        running: Option<AppEnv>,
+    ) -> Self {
+        let mut layers = Self { lowest_first: Vec::new(), has_named: false, problems: Vec::new() };
         let defaults = layers.file(directory.join("config/default.env"), Absent::IsFine);
         let environment = layers.environment(environment);
         layers.lowest_first = vec![defaults, environment];
@@ -71,8 +86,9 @@ impl Layers {
         if let Some(named) = layers.find(&CONFIG_FILE) {
             let named = layers.file(directory.join(named.value), Absent::IsWrong);
             layers.lowest_first.insert(1, named);
+            layers.has_named = true;
         }
-        if let Ok(chosen) = layers.app_env() {
+        if let Ok(chosen) = running.map_or_else(|| layers.app_env(), Ok) {
             let mut own = layers.file(directory.join(format!("config/{chosen}.env")), Absent::IsFine);
             // This file was chosen by these variables; were they read from it, it would choose again.
             own.values.retain(|name, _| SELECTORS.iter().all(|selector| selector.name != name));
@@ -84,15 +100,28 @@ impl Layers {
     /// Returns layers made of these values alone, as if they were the process environment.
     pub fn of<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { lowest_first: vec![Layer { origin: Origin::Environment, values }], problems: Vec::new() }
+        let lowest_first = vec![Layer { origin: Origin::Environment, values }];
+        Self { lowest_first, has_named: false, problems: Vec::new() }
+    }
+
+    /// Returns the variables for which the file that `CONFIG_FILE` names says something, and the process environment,
+    /// which wins and cannot change, something else.
+    pub fn overruled(&self) -> Vec<&'static str> {
+        let [.., named, environment] = &self.lowest_first[..] else { return Vec::new() };
+        let is_overruled = |variable: &&Variable| match (named.get(variable), environment.get(variable)) {
+            (Some(said), Some(counts)) => said != counts,
+            (Some(_) | None, _) => false,
+        };
+        let named = catalog().filter(|_| self.has_named);
+        named.filter(is_overruled).map(|variable| variable.name).collect()
     }
 
     /// Returns what the highest layer says that says anything.
     pub(super) fn find(&self, variable: &Variable) -> Option<Given> {
-        self.lowest_first.iter().rev().find_map(|layer| {
-            let value = layer.values.get(variable.name).filter(|value| !value.trim().is_empty())?;
-            Some(Given { value: value.clone(), origin: layer.origin.clone() })
-        })
+        self.lowest_first
+            .iter()
+            .rev()
+            .find_map(|layer| Some(Given { value: layer.get(variable)?.clone(), origin: layer.origin.clone() }))
     }
 
     /// Returns `APP_ENV` as it was given, else `NODE_ENV`.
@@ -139,6 +168,12 @@ impl Layers {
             BTreeMap::new()
         });
         Layer { origin: Origin::File(path), values }
+    }
+}
+
+impl Layer {
+    fn get(&self, variable: &Variable) -> Option<&String> {
+        self.values.get(variable.name).filter(|value| !value.trim().is_empty())
     }
 }
 
@@ -255,6 +290,15 @@ mod tests {
 
         assert_eq!(layers.app_env(), Ok(AppEnv::Staging));
         assert_eq!(layers.find(&Variable::new("PORT", "")).unwrap().value, "1");
+    }
+
+    #[test]
+    fn what_a_named_file_says_in_vain_is_told() {
+        let folder = folder(&[("config/default.env", "PORT=1\n"), ("more.env", "SHARDS=3\nPORT=2\nBIND=::1\n")]);
+
+        let layers = layers(&folder, &[("CONFIG_FILE", "more.env"), ("SHARDS", "3"), ("PORT", "4"), ("BIND", "")]);
+
+        assert_eq!(layers.overruled(), ["PORT"]);
     }
 
     #[test]

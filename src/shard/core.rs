@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     Bus, FrameWriter, Journal, Reader, ShardError,
+    budget::Shrinking,
     journal::Written,
     marking::{Marked, Marking},
     messages::{Command, Deed, Notice, ShardStats},
@@ -76,6 +77,7 @@ pub struct Core {
     pub(super) bus: Bus,
     pub(super) postbox: Postbox,
     pub(super) residents: Residents<GameId, Game>,
+    shrinking: Shrinking,
     pub(super) rooms: HashMap<GameId, Room>,
     pub(super) marking: Marking,
     /// The games whose clocks run here.
@@ -115,6 +117,7 @@ impl Core {
             bus,
             postbox,
             residents: Residents::new(budget_bytes),
+            shrinking: Shrinking::met(budget_bytes),
             rooms: HashMap::new(),
             marking,
             watch: Watch::default(),
@@ -172,6 +175,11 @@ impl Core {
             Notice::Inspect { game_id, reply } => drop(reply.send(self.inspect(&game_id))),
             // Whoever asked may be gone.
             Notice::Stats(reply) => drop(reply.send(self.stats())),
+            Notice::TakeUp { rules, budget_bytes } => {
+                let before = std::mem::replace(&mut self.rules, rules);
+                self.shrinking = Shrinking::toward(budget_bytes, self.residents.bytes());
+                self.hurry_clocks(before.clock_broadcast);
+            }
         }
     }
 
@@ -194,6 +202,7 @@ impl Core {
         self.wake();
         self.flush_marks(now);
         self.vouch(now);
+        self.residents.set_budget(self.shrinking.next(self.residents.budget(), self.residents.bytes()));
         self.residents.fit();
         self.publish();
     }

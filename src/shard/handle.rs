@@ -345,7 +345,7 @@ mod tests {
         let store = Store::of_one_tier(Durable::Faulty(faulty), SOON, BreakerLimits::default(), &mut registry);
         let (journal, writing) = Journal::start(store.clone(), Arc::new(JournalMetrics::register(&mut registry)));
         drop(tokio::spawn(writing));
-        let reader = Reader::start(store.clone(), 50, &Handle::current());
+        let reader = Reader::start(store.clone(), &Handle::current());
         let backpressure = Backpressure::register(&mut registry);
         let families =
             ShardFamilies::register(&mut registry, backpressure, RegistryMetrics::register(&mut Registry::default()));

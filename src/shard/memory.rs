@@ -56,7 +56,8 @@ impl Core {
         let then = Box::new(move |loaded| postbox(Completion::Loaded { game_id: loaded_id, loaded }));
         room.loading = Some(Loading::Once);
         let user_id = room.parked.front().and_then(Deed::user_id).cloned();
-        self.reader.load(LoadRequest { wanted: Wanted { game_id: game_id.clone(), user_id }, then });
+        let wanted = Wanted { game_id: game_id.clone(), user_id };
+        self.reader.load(LoadRequest { wanted, tail: self.rules.retention, then });
     }
 
     /// Drops what is in memory and has the game loaded afresh: the store knows more.
@@ -95,6 +96,7 @@ impl Core {
     pub(super) fn take_in(&mut self, mut game: Game, source: Source) {
         let now = self.clock.now();
         let game_id = game.id.clone();
+        game.keep_recent(self.rules.retention);
         self.resume_service(&mut game, now);
         game.suppose_connections_lost(self.rules.silence);
         let room = self.rooms.entry(game_id.clone()).or_default();

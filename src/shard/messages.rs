@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{ConnectionId, Outlet, ShardError, inspecting::Inside};
+use super::{ConnectionId, Outlet, ShardError, core::Rules, inspecting::Inside};
 use crate::{
     domain::{
         Claims, ClockOrder, Epoch, Event, GameId, Gap, Generation, NewEvent, Payload, Position, ResumeToken, Role,
@@ -112,6 +112,11 @@ pub enum Notice {
         reply: oneshot::Sender<Inside>,
     },
     Stats(oneshot::Sender<ShardStats>),
+    /// Play by other rules from now on, within another budget of bytes soon.
+    TakeUp {
+        rules: Rules,
+        budget_bytes: usize,
+    },
 }
 
 /// A connection that wants to come in.

@@ -7,6 +7,7 @@
 //! through the [`reader`]. What other nodes do comes in by the [`bus`], and `elsewhere` says what becomes of it.
 
 pub mod actor;
+mod budget;
 pub mod bus;
 pub mod connection;
 pub mod core;

@@ -25,6 +25,8 @@ const PAGE_QUEUE: usize = 65_536;
 /// A cold game to be loaded.
 pub struct LoadRequest {
     pub wanted: Wanted,
+    /// How many of its newest events are wanted; more may come.
+    pub tail: usize,
     pub then: Box<dyn FnOnce(Result<Option<Loaded>, StoreError>) + Send>,
 }
 
@@ -44,10 +46,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts reading on `runtime`, games with at most `tail` newest events. Ends once every clone is dropped.
-    pub fn start(store: Store, tail: usize, runtime: &tokio::runtime::Handle) -> Self {
+    /// Starts reading on `runtime`. Ends once every clone is dropped.
+    pub fn start(store: Store, runtime: &tokio::runtime::Handle) -> Self {
         let (reader, loads, pages) = Self::by_hand();
-        runtime.spawn(load(store.clone(), loads, tail));
+        runtime.spawn(load(store.clone(), loads));
         runtime.spawn(read_pages(store, pages));
         reader
     }
@@ -78,7 +80,7 @@ fn too_many() -> StoreError {
     StoreError::Unavailable("too many reads are waiting".to_owned())
 }
 
-async fn load(store: Store, mut requests: mpsc::Receiver<LoadRequest>, tail: usize) {
+async fn load(store: Store, mut requests: mpsc::Receiver<LoadRequest>) {
     let slots = Arc::new(Semaphore::new(CONCURRENT));
     let mut batch = Vec::with_capacity(BATCH);
     while requests.recv_many(&mut batch, BATCH).await > 0 {
@@ -91,6 +93,7 @@ async fn load(store: Store, mut requests: mpsc::Receiver<LoadRequest>, tail: usi
         }
         let (store, batch) = (store.clone(), std::mem::take(&mut batch));
         tokio::spawn(async move {
+            let tail = batch.iter().map(|request| request.tail).max().unwrap_or(0);
             let wanted = batch.iter().map(|request| request.wanted.clone()).collect();
             match store.load(wanted, tail).await {
                 Ok(games) => batch.into_iter().zip(games).for_each(|(request, game)| (request.then)(Ok(game))),

@@ -241,6 +241,8 @@ impl Core {
             if event.sequence != game.head().next() {
                 continue;
             }
+            // Rules that were changed reach a game with its next event: all at once, they would hold the shard up.
+            game.keep_recent(self.rules.retention);
             game.commit(Arc::clone(event));
             if !room.members.values().any(|member| member.live) {
                 continue;

@@ -125,6 +125,23 @@ impl Core {
         }
     }
 
+    /// Brings forward when clocks are told of next, now that it is to be more often than every `before`: in proportion, so
+    /// that not all games are told of at once.
+    pub(super) fn hurry_clocks(&mut self, before: Duration) {
+        let (now, after) = (self.clock.now(), self.rules.clock_broadcast);
+        if after >= before {
+            return;
+        }
+        let share = after.as_secs_f64() / before.as_secs_f64();
+        let games: Vec<GameId> = self.watch.iter().map(|(game_id, _)| game_id.clone()).collect();
+        for game_id in games {
+            let Some(room) = self.rooms.get_mut(&game_id) else { continue };
+            let Some((_, next)) = room.timing.shown.as_mut() else { continue };
+            *next = now.plus(next.since(now).mul_f64(share));
+            self.keep_time(&game_id);
+        }
+    }
+
     /// Makes good for the time that nobody served a game which was just loaded; unless its clock ran here all the time.
     pub(super) fn resume_service(&self, game: &mut Game, now: Timestamp) {
         let (epoch, clock_version) = (game.epoch, game.clock_version());

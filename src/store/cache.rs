@@ -4,9 +4,12 @@
 //! of the game's present life, and up to its present head. Seats come from the durable store always; what Redis knows of
 //! one can only move it forward. See docs/decisions/0007-what-redis-is-asked.md.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -52,6 +55,11 @@ impl Cache {
         self.share.set(read_through);
         let ReadThrough { enabled, percent } = read_through;
         tracing::info!(context = "GameSessionRegistryRedis", enabled, percent, "Changed the share of games in Redis");
+    }
+
+    /// Sets how long a key lives after its last write, and how many events are kept of a game, from now on.
+    pub fn keep(&self, ttl: Duration, events: usize) {
+        self.tier.keep(ttl, events);
     }
 
     /// Whether Redis answers.

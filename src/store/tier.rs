@@ -1,5 +1,7 @@
 //! The durable tiers there are, as one type.
 
+use std::time::Duration;
+
 #[cfg(test)]
 use super::faulty::FaultyStore;
 use super::{
@@ -39,6 +41,16 @@ impl Durable {
             Self::Postgres(_) => true,
             #[cfg(test)]
             Self::Faulty(_) => false,
+        }
+    }
+
+    /// Sets how long its calls may take from now on, where it reckons with that by itself.
+    pub fn set_deadline(&self, deadline: Duration) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(store) => store.set_deadline(deadline),
+            #[cfg(test)]
+            Self::Faulty(_) => {}
         }
     }
 }

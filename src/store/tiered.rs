@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Breaker, BreakerLimits, BreakerMetrics, BreakerView, Cache, CacheTotals, Cleaned, Dependency, Durable,
+    Breaker, BreakerLimits, BreakerMetrics, BreakerView, Cache, CacheTotals, Cleaned, Deadline, Dependency, Durable,
     DurableStore, EventPage, Outcome, PageLimit, RegistryMetrics, Retention, Revocation, Revoked, Stand, StoreError,
     StoreMetrics, Write,
     metrics::{Operation, Operations},
@@ -32,7 +32,7 @@ pub struct Tiers {
     /// Before reads of the durable tier: what keeps failing is refused at once.
     pub reads: Breaker,
     /// How long a call may take.
-    pub deadline: Duration,
+    pub deadline: Deadline,
     pub metrics: StoreMetrics,
     pub registry: RegistryMetrics,
 }
@@ -95,7 +95,7 @@ impl Store {
             durable,
             cache: None,
             reads: Breaker::new(Dependency::Store, limits, &BreakerMetrics::register(registry)),
-            deadline,
+            deadline: Deadline::new(deadline),
             metrics: StoreMetrics::register(registry),
             registry: RegistryMetrics::register(registry),
         })
@@ -318,6 +318,14 @@ impl Store {
         redis.into_iter().chain([self.0.reads.view()]).collect()
     }
 
+    /// Sets when calls from now on are given up, and when the breakers open.
+    pub fn take_up(&self, deadline: Duration, limits: BreakerLimits) {
+        self.0.deadline.set(deadline);
+        self.0.durable.set_deadline(sooner(deadline));
+        let redis = self.0.cache.as_ref().map(Cache::breaker);
+        redis.into_iter().chain([&self.0.reads]).for_each(|breaker| breaker.set_limits(limits));
+    }
+
     /// What became of lookups, memory's included.
     #[must_use]
     pub fn totals(&self) -> CacheTotals {
@@ -342,11 +350,17 @@ impl Store {
         late: Late,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let started = Instant::now();
-        let result = timeout(self.0.deadline, call).await.unwrap_or_else(|_| Err(late.after(self.0.deadline)));
+        let (started, deadline) = (Instant::now(), self.0.deadline.get());
+        let result = timeout(deadline, call).await.unwrap_or_else(|_| Err(late.after(deadline)));
         self.0.metrics.observe(operations, started.elapsed(), result.is_err());
         result
     }
+}
+
+/// When a tier gives a call up that is given up after `deadline`: a little before, so that what happened can still be told.
+#[must_use]
+pub fn sooner(deadline: Duration) -> Duration {
+    deadline * 9 / 10
 }
 
 /// What came of looking for a game.

@@ -10,7 +10,9 @@ mod services;
 #[expect(dead_code, unused_imports, reason = "the tests of the server use the rest of it")]
 mod support;
 
+mod canary;
 mod crash;
+mod draining;
 mod network;
 mod nodes;
 mod postgres;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rejoin::client::{Dial, Outgoing, Seat};
-use serde_json::json;
-use tokio::time::Instant;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     rig::{flush, play_through, readiness, serve},
     services::{Service::Postgres, Services},
-    support::{Player, SOON, closed, refused_entry, soon, until},
+    support::{Player, SOON, Server, closed, refused_entry, soon, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +34,47 @@ async fn suffer(trouble: fn(&Services), lasting: Duration, end: fn(&Services)) {
     let report = play_through(&services, &server, trouble, lasting, end).await;
 
     assert!(report.longest_outage >= lasting, "nobody was in trouble: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_timeout_and_a_touchier_breaker_hold_once_they_are_read_again() {
+    const PATIENT: &str = "REQUEST_TIMEOUT_MS=600000\nBREAKER_MIN_CALLS=1000000\n";
+    const TOUCHY: &str = "REQUEST_TIMEOUT_MS=300\nBREAKER_MIN_CALLS=1\nBREAKER_RESET_MS=600000\n";
+    let services = Services::start(&[Postgres]);
+    let settings = [(Postgres.variable(), services.url(Postgres)), ("ADMIN_PUBLIC", "true")];
+    let server = Server::with_file(PATIENT, &settings).await;
+    server.put_game("g", &json!({}));
+
+    server.reload(TOUCHY).await;
+    server.put_game("g", &json!({}));
+    services.pause(Postgres);
+    // Asks for itself: longer than it may take, nobody waits.
+    let cold = server.call("GET", "/v1/games/cold", &Value::Null);
+
+    assert!(matches!(cold.status, 503 | 504), "{cold:?}");
+    until("the breaker to open", SOON, || {
+        let breakers = server.call("GET", "/admin/breakers", &Value::Null).expect(200).json();
+        breakers["breakers"].as_array().unwrap().iter().any(|breaker| breaker["state"] == "open")
+    })
+    .await;
+    services.resume(Postgres);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_longer_timeout_waits_for_a_postgres_that_is_slow_once_it_is_read_again() {
+    let services = Services::start(&[Postgres]);
+    let settings = [(Postgres.variable(), services.url(Postgres))];
+    let server = Server::with_file("REQUEST_TIMEOUT_MS=300\n", &settings).await;
+    server.put_game("g", &json!({}));
+
+    server.reload("REQUEST_TIMEOUT_MS=8000\n").await;
+    services.pause(Postgres);
+    let asking = tokio::task::spawn_blocking(move || server.call("GET", "/v1/games/cold", &Value::Null));
+    sleep(Duration::from_millis(600)).await;
+    services.resume(Postgres);
+
+    // There is none, rather than no answer in time.
+    asking.await.unwrap().expect(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

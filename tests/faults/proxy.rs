@@ -43,6 +43,8 @@ struct Weather {
     stall: Stall,
     /// How often all connections were cut.
     cuts: u64,
+    /// Where new connections are led, where not to each server in turn.
+    only: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +78,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
-            weather: watch::Sender::new(Weather { stall: Stall::Nothing, cuts: 0 }),
+            weather: watch::Sender::new(Weather { stall: Stall::Nothing, cuts: 0, only: None }),
             answers: Arc::default(),
         };
         tokio::spawn(accept(listener, targets, proxy.weather.subscribe(), Arc::clone(&proxy.answers)));
@@ -91,6 +93,11 @@ impl Proxy {
     /// Resets every connection there is.
     pub fn cut(&self) {
         self.weather.send_modify(|weather| weather.cuts += 1);
+    }
+
+    /// Leads new connections to one of its servers alone, by its number.
+    pub fn lead_to(&self, target: usize) {
+        self.weather.send_modify(|weather| weather.only = Some(target));
     }
 
     /// Loses an answer of the server, this many answers from now, and resets its connection: what was asked for has
@@ -116,8 +123,9 @@ async fn accept(
     weather: watch::Receiver<Weather>,
     answers: Arc<AtomicI64>,
 ) {
-    for target in targets.iter().cycle() {
+    for in_turn in targets.iter().cycle() {
         let Ok((client, _)) = listener.accept().await else { return };
+        let target = weather.borrow().only.map_or(in_turn, |only| &targets[only]);
         let (target, weather, answers) = (target.clone(), weather.clone(), Arc::clone(&answers));
         tokio::spawn(async move {
             // Where nobody listens, the client's connection ends at once.

@@ -8,8 +8,9 @@ use tokio::time::sleep;
 use crate::{
     services::{Service, Services},
     support::{
-        ANY_RATE, Chance, Server,
+        ANY_RATE, Chance, SOON, Server,
         crowd::{Crowd, Report, Style},
+        until,
     },
 };
 
@@ -50,6 +51,9 @@ pub async fn play_through(
 /// Lets a crowd come to its end, and holds it against what a server finds in the stores.
 pub async fn audit(crowd: Crowd, server: &Server) -> Report {
     let played = crowd.stop().await;
+    // It writes again as soon as the store is back, and reads once the breaker has tried.
+    let reads = || server.call("GET", "/v1/games/nobody-plays-this", &Value::Null).status == 404;
+    until("the store to be read again", SOON, reads).await;
     flush(server);
     played.audit(server).await
 }

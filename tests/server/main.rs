@@ -14,6 +14,8 @@ mod drain;
 mod http;
 mod memory;
 mod protocol;
+mod reload;
 mod replay;
 mod resume;
 mod spectators;
+mod supervised;

@@ -111,7 +111,9 @@ async fn start(stage: &Stage) -> Result<Turns, Miss> {
     stage.make_game(json!({ "timeControl": control })).await.map_err(without_clocks)?;
     let timer = read(&stage.start_clock().await.map_err(without_clocks)?)?;
     check(timer.active.as_deref() == Some(PLAYERS[0]), || format!("{:?} is to begin", timer.active))?;
-    Ok(Turns { started_at: timer.server_time, ended_at: Vec::new() })
+    // It ran a little before it was shown.
+    let spent = timer.remaining_ms.get(PLAYERS[0]).map_or(f64::NAN, |left| f64::from(TOTAL_MS) - left);
+    Ok(Turns { started_at: timer.server_time - spent, ended_at: Vec::new() })
 }
 
 /// A server that knows no clocks says so; anything else is a failure.

@@ -36,7 +36,7 @@ pub async fn inspect(edge: web::Data<Edge>, game_id: web::Path<GameId>) -> Answe
     let Inspection { shard, inside, outside } = edge.shards.inspect(&game_id, SHARDS_ANSWER_WITHIN).await;
     let visits = edge.logbook.of_game(&game_id, VISITS);
 
-    let absent_after = edge.settings.session.absent_player;
+    let absent_after = edge.live().settings.session.absent_player;
     let stored = outside.as_ref().ok().and_then(|outside| outside.game.as_ref());
     let stored = stored.map(|game| GameDetail::of(game, edge.clock.now(), absent_after));
     let memory = memory_body(inside.as_ref());

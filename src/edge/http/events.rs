@@ -44,7 +44,7 @@ pub async fn post(edge: web::Data<Edge>, game_id: web::Path<GameId>, body: Body)
 }
 
 fn read_one(edge: &Edge, body: &Body) -> Result<RecordBody, Answer> {
-    let room = Room::Item.bytes(edge.settings.limits.max_item_bytes.get());
+    let room = Room::Item.bytes(edge.live().settings.limits.max_item_bytes.get());
     if body.len() > room {
         return Err(Answer::new(Code::TooLarge, format!("the body has more than {room} bytes")));
     }

@@ -24,7 +24,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
 
 /// Refuses an item that has more bytes than the settings allow.
 fn check_size(edge: &Edge, name: &str, item: Option<&Payload>) -> Result<(), Answer> {
-    let max = edge.settings.limits.max_item_bytes.get();
+    let max = edge.live().settings.limits.max_item_bytes.get();
     match item.map(|item| item.as_str().len()) {
         Some(bytes) if bytes > max => {
             Err(Answer::new(Code::TooLarge, format!("{name} has {bytes} bytes, more than {max}")))

@@ -21,7 +21,7 @@ pub async fn take_seat(edge: web::Data<Edge>, game_id: web::Path<GameId>, body: 
     let take = |reply| Deed::TakeSeat { user_id, metadata, reply };
     let SessionView { game_id, seat } = edge.ask(game_id.into_inner(), take).await?;
 
-    let token = edge.tokens.sign(&ResumeToken {
+    let token = edge.live().tokens.sign(&ResumeToken {
         session_id: seat.session_id,
         generation: seat.issued,
         game_id,
@@ -54,7 +54,7 @@ pub async fn of_bearer(edge: web::Data<Edge>, req: HttpRequest) -> Answered {
 
 /// Only a token that was never signed here counts as a failure: one that has expired is everyday business.
 async fn of_token(edge: &Edge, token: &str) -> Answered {
-    let Some(token) = edge.tokens.open(token) else {
+    let Some(token) = edge.live().tokens.open(token) else {
         edge.metrics.unauthorized(AuthFailure::Invalid);
         return Err(Answer::unauthorized());
     };

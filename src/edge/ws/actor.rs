@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{Farewell, GameId, Role, Sequence, UserId},
-    edge::{Edge, error::Answer},
+    edge::{Edge, Live, error::Answer},
     shard::{
         Busy, Delivery, Outlet, ShardError,
         messages::{Acknowledger, Author, Deed, Join, Notice, Request, Source, Welcome},
@@ -38,14 +38,16 @@ pub const ENVELOPE_BYTES: usize = 4 * 1024;
 /// How long the client has to take its close frame and end the socket. The HTTP layer means to end it too, but reckons with
 /// a clock that may be late, and then never does.
 const LINGER: Duration = Duration::from_secs(1);
-/// Spread of the first reconnects after a restart, in milliseconds.
-const RESTART_SPREAD_MS: u128 = 2_000;
+/// Spread of the first reconnects after a restart, in milliseconds: with what a resume takes, everybody is back within 2 s.
+const RESTART_SPREAD_MS: u128 = 1_500;
 
 type Context = WebsocketContext<Client>;
 
 /// One connection.
 pub struct Client {
     edge: Arc<Edge>,
+    /// The settings it came in by. What it was told at its welcome holds until it ends.
+    live: Arc<Live>,
     admission: Admission,
     /// What the connection wants, until it has asked for it.
     entry: Option<Result<Entry, Unfit>>,
@@ -75,6 +77,7 @@ impl Client {
     /// A connection that has been upgraded.
     pub fn new(
         edge: Arc<Edge>,
+        live: Arc<Live>,
         admission: Admission,
         entry: Result<Entry, Unfit>,
         (outbox, deliveries): (Arc<Outbox>, Deliveries),
@@ -86,6 +89,7 @@ impl Client {
         };
         Self {
             edge,
+            live,
             admission,
             of,
             entry: Some(entry),
@@ -100,11 +104,11 @@ impl Client {
     }
 
     fn terms(&self) -> Terms {
-        let max_item_bytes = self.edge.settings.limits.max_item_bytes.get();
+        let max_item_bytes = self.live.settings.limits.max_item_bytes.get();
         Terms {
             max_item_bytes,
             max_message_bytes: max_item_bytes + ENVELOPE_BYTES,
-            heartbeat_interval: self.edge.settings.heartbeat.interval,
+            heartbeat_interval: self.live.settings.heartbeat.interval,
         }
     }
 
@@ -126,7 +130,7 @@ impl Client {
         let Some(game_id) = self.game_id.clone() else { return };
         let now = self.edge.clock.now();
         let metrics = &self.edge.ws;
-        let (session, output) = Session::begin(game_id, welcome, &self.edge.tokens, self.terms(), now);
+        let (session, output) = Session::begin(game_id, welcome, &self.live.tokens, self.terms(), now);
         metrics.connections(welcome.role).inc();
         metrics.replay_events.observe(count(welcome.head.count_after(welcome.from)));
         match (welcome.gap.is_none(), welcome.resumed) {
@@ -145,13 +149,13 @@ impl Client {
         });
         self.send(output, context);
         if let Some(payload) = self.payload.take() {
-            let limits = &self.edge.settings.limits;
+            let limits = &self.live.settings.limits;
             let rate = Rate { per_second: limits.ws_rate_per_second.get(), burst: limits.ws_rate_burst.get() };
             let max_bytes = self.terms().max_message_bytes;
             let inbox = Inbox::new(payload, max_bytes, rate, Arc::clone(&self.outbox), self.edge.clock.clone());
             context.add_stream(inbox);
         }
-        context.run_interval(self.edge.settings.heartbeat.interval, |_, context| context.ping(b""));
+        context.run_interval(self.live.settings.heartbeat.interval, |_, context| context.ping(b""));
         // The first pong proves that the client has read its new token.
         context.ping(b"");
     }

@@ -19,6 +19,7 @@ use super::outbox::Outbox;
 use crate::{
     clock::Clock,
     domain::{Farewell, Timestamp, UserId},
+    settings::Settings,
     shard::{ConnectionId, Outlet},
 };
 
@@ -27,12 +28,28 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// How long a connection has to close by itself before its socket is ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How many connections there may be.
+/// How many connections there may be, and how long one may be silent.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
     pub node: usize,
     pub address: usize,
     pub user: usize,
+    /// After so long without a sign of life a connection is closed.
+    pub silence: Duration,
+}
+
+impl ConnectionLimits {
+    /// Those that the settings make.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let Settings { limits, heartbeat, .. } = settings;
+        Self {
+            node: limits.max_connections.get(),
+            address: limits.max_connections_per_ip.get(),
+            user: limits.max_connections_per_user.get(),
+            silence: heartbeat.interval * heartbeat.misses.get(),
+        }
+    }
 }
 
 /// Which limit was reached.
@@ -49,16 +66,22 @@ pub enum TooMany {
 
 /// Every open connection of this node.
 pub struct Connections {
-    limits: ConnectionLimits,
     last_id: AtomicU64,
     open: Mutex<Open>,
 }
 
-#[derive(Default)]
 struct Open {
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    limits: ConnectionLimits,
+    outboxes: HashMap<ConnectionId, Watched>,
     of_address: HashMap<IpAddr, usize>,
     of_user: HashMap<UserId, usize>,
+}
+
+/// A connection as it is seen from outside.
+struct Watched {
+    outbox: Arc<Outbox>,
+    /// Of the time when it came: its pings go on as they were then.
+    silence: Duration,
 }
 
 /// A connection's place, given back when it is dropped.
@@ -73,7 +96,13 @@ impl Connections {
     /// Starts with none.
     #[must_use]
     pub fn new(limits: ConnectionLimits) -> Self {
-        Self { limits, last_id: AtomicU64::new(0), open: Mutex::default() }
+        let open = Open { limits, outboxes: HashMap::new(), of_address: HashMap::new(), of_user: HashMap::new() };
+        Self { last_id: AtomicU64::new(0), open: Mutex::new(open) }
+    }
+
+    /// Takes up other limits, for connections that come from now on. Where there are too many now, none is closed.
+    pub fn set_limits(&self, limits: ConnectionLimits) {
+        self.open.lock().limits = limits;
     }
 
     /// How many there are.
@@ -100,14 +129,15 @@ impl Connections {
     ) -> Result<Admission, TooMany> {
         let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let mut open = self.open.lock();
+        let limits = open.limits;
         let taken = |counts: Option<&usize>| counts.copied().unwrap_or(0);
-        if open.outboxes.len() >= self.limits.node {
+        if open.outboxes.len() >= limits.node {
             return Err(TooMany::OfNode);
         }
-        if address.is_some_and(|address| taken(open.of_address.get(&address)) >= self.limits.address) {
+        if address.is_some_and(|address| taken(open.of_address.get(&address)) >= limits.address) {
             return Err(TooMany::OfAddress);
         }
-        if user.as_ref().is_some_and(|user| taken(open.of_user.get(user)) >= self.limits.user) {
+        if user.as_ref().is_some_and(|user| taken(open.of_user.get(user)) >= limits.user) {
             return Err(TooMany::OfUser);
         }
         if let Some(address) = address {
@@ -116,33 +146,33 @@ impl Connections {
         if let Some(user) = &user {
             *open.of_user.entry(user.clone()).or_default() += 1;
         }
-        open.outboxes.insert(id, Arc::clone(outbox));
+        open.outboxes.insert(id, Watched { outbox: Arc::clone(outbox), silence: limits.silence });
         Ok(Admission { connections: Arc::clone(self), id, address, user })
     }
 
     /// Closes every connection.
     pub fn close_all(&self, why: Farewell) {
-        self.open.lock().outboxes.values().for_each(|outbox| outbox.close(why));
+        self.open.lock().outboxes.values().for_each(|watched| watched.outbox.close(why));
     }
 
     /// Ends the sockets of all connections that are still there.
     pub fn end_all(&self, now: Timestamp) {
-        self.open.lock().outboxes.values().for_each(|outbox| outbox.enforce(Duration::ZERO, now));
+        self.open.lock().outboxes.values().for_each(|watched| watched.outbox.enforce(Duration::ZERO, now));
     }
 
-    /// Watches over the connections until the task is ended: one not heard of for `silence` is closed, and one that does
+    /// Watches over the connections until the task is ended: one not heard of for too long is closed, and one that does
     /// not come to close is ended.
-    pub async fn watch(self: Arc<Self>, clock: Clock, silence: Duration) {
+    pub async fn watch(self: Arc<Self>, clock: Clock) {
         let mut timer = tokio::time::interval(SWEEP_EVERY);
         loop {
             timer.tick().await;
-            self.sweep(clock.now(), silence);
+            self.sweep(clock.now());
         }
     }
 
-    fn sweep(&self, now: Timestamp, silence: Duration) {
-        for outbox in self.open.lock().outboxes.values() {
-            if now.since(outbox.last_seen()) > silence {
+    fn sweep(&self, now: Timestamp) {
+        for Watched { outbox, silence } in self.open.lock().outboxes.values() {
+            if now.since(outbox.last_seen()) > *silence {
                 outbox.close(Farewell::HeartbeatTimeout);
             }
             outbox.enforce(GRACE, now);
@@ -185,8 +215,14 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
+    const SILENCE: Duration = Duration::from_secs(30);
+
+    fn limits(node: usize, address: usize, user: usize) -> ConnectionLimits {
+        ConnectionLimits { node, address, user, silence: SILENCE }
+    }
+
     fn connections(node: usize, address: usize, user: usize) -> Arc<Connections> {
-        Arc::new(Connections::new(ConnectionLimits { node, address, user }))
+        Arc::new(Connections::new(limits(node, address, user)))
     }
 
     fn clock() -> Clock {
@@ -217,9 +253,24 @@ mod tests {
         let (outbox, _deliveries) = Outbox::new(1, None, clock());
         let _admission = connections.admit(None, None, &outbox).unwrap();
 
-        connections.sweep(Timestamp::from_millis(30_000), Duration::from_secs(30));
+        connections.sweep(Timestamp::from_millis(30_000));
         assert_eq!(outbox.verdict(), None);
-        connections.sweep(Timestamp::from_millis(30_001), Duration::from_secs(30));
+        connections.sweep(Timestamp::from_millis(30_001));
         assert_eq!(outbox.verdict(), Some(Farewell::HeartbeatTimeout));
+    }
+
+    #[test]
+    fn other_limits_hold_for_who_comes_from_now_on() {
+        let connections = connections(9, 9, 9);
+        let (old, _deliveries) = Outbox::new(1, None, clock());
+        let _admission = connections.admit(None, None, &old).unwrap();
+
+        connections.set_limits(ConnectionLimits { silence: Duration::from_secs(3), ..limits(2, 9, 9) });
+        let (new, _deliveries) = Outbox::new(1, None, clock());
+        let _second = connections.admit(None, None, &new).unwrap();
+        connections.sweep(Timestamp::from_millis(3_001));
+
+        assert_eq!(come(&connections, 1, "ann").err(), Some(TooMany::OfNode));
+        assert_eq!((old.verdict(), new.verdict()), (None, Some(Farewell::HeartbeatTimeout)));
     }
 }

@@ -8,8 +8,9 @@ use actix_web::{HttpRequest, http::header, web::Query};
 use serde::Deserialize;
 
 use crate::{
+    clock::Clock,
     domain::{Epoch, Farewell, GameId, Position, Role, Sequence, UserId},
-    edge::{Edge, auth},
+    edge::{Live, auth},
     settings::AllowedOrigins,
     shard::messages::Claim,
 };
@@ -57,20 +58,20 @@ impl Entry {
     ///
     /// # Errors
     /// Why it is to be closed as soon as it is open.
-    pub fn read(request: &HttpRequest, edge: &Edge) -> Result<Self, Unfit> {
+    pub fn read(request: &HttpRequest, live: &Live, clock: &Clock) -> Result<Self, Unfit> {
         let wish = Query::<Wish>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default();
         let game_id = wish.game_id.as_deref().and_then(|text| GameId::parse(text).ok());
         let unfit = |why| Unfit { why, game_id: game_id.clone() };
         let game_id = game_id.clone().ok_or_else(|| unfit(Farewell::MissingGame))?;
         let claim = match wish.resume.as_deref().or_else(|| offered(request, "resume.")) {
             Some(text) => {
-                let token = edge.tokens.open(text).filter(|token| token.game_id == game_id);
+                let token = live.tokens.open(text).filter(|token| token.game_id == game_id);
                 Claim::Resume(token.ok_or_else(|| unfit(Farewell::InvalidToken))?)
             }
             None => {
                 let token = auth::bearer(request.headers()).or_else(|| offered(request, "bearer."));
                 let token = token.ok_or_else(|| unfit(Farewell::Unauthorized))?;
-                let claims = edge.access.verify(token, edge.clock.now());
+                let claims = live.access.verify(token, clock.now());
                 let claims = claims.map_err(|_| unfit(Farewell::Unauthorized))?;
                 // Said before the game is looked for: a token never tells its holder which other games there are.
                 if !claims.opens(&game_id) {

@@ -58,7 +58,8 @@ impl Bucket {
         Self { rate, tokens: f64::from(rate.burst), filled_at: now, refused: 0 }
     }
 
-    /// Takes a token, or says how long it takes until there is one.
+    /// Takes a token, or says how long it takes until there is one: in whole milliseconds, as clients are told, and
+    /// never a part of one too short.
     fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let per_second = f64::from(self.rate.per_second);
         let gained = now.duration_since(self.filled_at).as_secs_f64() * per_second;
@@ -70,7 +71,8 @@ impl Bucket {
             return Ok(());
         }
         self.refused += 1;
-        Err(Duration::from_secs_f64((1.0 - self.tokens) / per_second))
+        let wait = Duration::from_secs_f64((1.0 - self.tokens) / per_second);
+        Err(Duration::from_secs(wait.as_secs()) + Duration::from_millis(u64::from(wait.subsec_millis()) + 1))
     }
 
     /// Whether the client goes on though it was told, for as long as a whole burst.
@@ -194,6 +196,21 @@ mod tests {
         assert_eq!(taken, 3);
         assert!(bucket.take(start + Duration::from_millis(101)).is_ok());
         assert!(bucket.take(start + Duration::from_millis(110)).is_err());
+    }
+
+    #[test]
+    fn who_waits_for_the_milliseconds_named_is_let_through() {
+        let start = Instant::now();
+        for per_second in [1, 3, 5, 7, 30, 50, 999] {
+            let mut bucket = Bucket::new(Rate { per_second, burst: 1 }, start);
+            bucket.take(start).unwrap();
+            let later = start + Duration::from_micros(377);
+
+            let wait = bucket.take(later).unwrap_err();
+
+            assert_eq!(wait.subsec_nanos() % 1_000_000, 0);
+            assert!(bucket.take(later + wait).is_ok(), "{per_second} a second, {wait:?}");
+        }
     }
 
     #[test]

@@ -25,17 +25,18 @@ use crate::edge::{Edge, error::Answer};
 pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<Edge>) -> Result<HttpResponse, Answer> {
     let edge = edge.into_inner();
     let mut response = ws::handshake_with_protocols(&request, &[VERSION]).map_err(no_handshake)?;
-    if !may_come_from(&request, &edge.settings.auth.allowed_origins) {
+    let live = edge.live();
+    if !may_come_from(&request, &live.settings.auth.allowed_origins) {
         return Err(Answer::foreign_origin());
     }
     if edge.is_draining() {
         return Err(Answer::draining());
     }
-    let entry = Entry::read(&request, &edge);
+    let entry = Entry::read(&request, &live, &edge.clock);
     let user = entry.as_ref().ok().map(|entry| entry.user_id().clone());
     let socket = request.conn_data::<Arc<Socket>>().cloned();
     let address = request.peer_addr().map(|address| address.ip());
-    let queue = Outbox::new(edge.settings.limits.ws_send_queue.get(), socket, edge.clock.clone());
+    let queue = Outbox::new(live.settings.limits.ws_send_queue.get(), socket, edge.clock.clone());
     let admission = edge.connections.admit(address, user, &queue.0).map_err(|too_many| {
         edge.ws.over_connections.inc();
         match too_many {
@@ -43,7 +44,7 @@ pub async fn open(request: HttpRequest, payload: web::Payload, edge: web::Data<E
             TooMany::OfAddress | TooMany::OfUser => Answer::too_many_connections(too_many),
         }
     })?;
-    let client = Client::new(edge, admission, entry, queue, payload);
+    let client = Client::new(edge, live, admission, entry, queue, payload);
     // The library would read all that arrives into memory: its input stays empty, ours is attached by the actor.
     let (_, output) = WebsocketContext::create_with_addr(client, stream::pending());
     Ok(response.streaming(output))

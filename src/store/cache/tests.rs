@@ -15,7 +15,8 @@ use super::*;
 use crate::{
     domain::Seat,
     store::{
-        BreakerLimits, BreakerMetrics, Dependency, Durable, DurableStore, Revocation, Store, StoreMetrics, Tiers,
+        BreakerLimits, BreakerMetrics, Deadline, Dependency, Durable, DurableStore, Revocation, Store, StoreMetrics,
+        Tiers,
         conformance::table::{NOW, TTL, Table, event, seat, tail, user},
         redis::{OpenOptions, Place, RedisMetrics},
         services::{Given, Kind, Service},
@@ -61,7 +62,7 @@ impl Node {
             durable: Durable::Sqlite(open()),
             cache: Some(Cache::new(tier.unwrap(), redis, share, metrics.clone())),
             reads,
-            deadline: DEADLINE,
+            deadline: Deadline::new(DEADLINE),
             metrics: StoreMetrics::register(&mut registry),
             registry: metrics,
         });

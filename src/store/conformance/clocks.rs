@@ -147,6 +147,10 @@ pub async fn clocks_change_without_an_event(tier: &impl Tier) {
     let game = table.load(0).await;
     assert_eq!((game.updated_at, game.head()), (later(700), Sequence::ZERO));
     assert_eq!(table.clock().await, held);
+    // Whoever has the game in memory elsewhere can tell by it that the clocks changed.
+    let stands = store.stands(vec![table.id.clone()]).await.unwrap();
+    assert_eq!(stands[0].as_ref().map(|stand| stand.clock_version), Some(held.version()));
+    assert_ne!(held.version(), running.version());
 }
 
 pub async fn a_change_of_the_game_changes_its_time_control(tier: &impl Tier) {

@@ -17,7 +17,7 @@ use super::{
     lent::Lent,
     tier::OpenOptions,
 };
-use crate::store::{StoreError, pool::tend};
+use crate::store::{Deadline, StoreError, pool::tend};
 
 /// How long calls wait for each thing that may hold a connection up. The pool's defaults are for ever.
 const WAITS: Timeouts = Timeouts {
@@ -30,13 +30,13 @@ const WAITS: Timeouts = Timeouts {
 pub(super) struct Database {
     pool: Pool<Dialer>,
     runtime: Handle,
-    deadline: Duration,
+    deadline: Deadline,
 }
 
 impl Database {
     /// Sets up a pool, which dials by itself.
     pub(super) fn new(address: Address, options: &OpenOptions, runtime: Handle) -> Result<Self, StoreError> {
-        let pool = Pool::builder(Dialer(address.within(options.deadline)))
+        let pool = Pool::builder(Dialer::new(address, options.deadline))
             .max_size(options.pool_max.max(1))
             .timeouts(WAITS)
             // Those in use are warm; the others can go.
@@ -45,7 +45,7 @@ impl Database {
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         runtime.spawn(tend(pool.weak(), options.pool_min));
-        Ok(Self { pool, runtime, deadline: options.deadline })
+        Ok(Self { pool, runtime, deadline: Deadline::new(options.deadline) })
     }
 
     /// Does work on a connection, to its end, even if nobody waits for it any more: a connection that was left in the
@@ -58,7 +58,7 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send,
     {
-        let until = Instant::now() + self.deadline;
+        let until = Instant::now() + self.deadline.get();
         let pool = self.pool.clone();
         let task = self.runtime.spawn(async move {
             let connection = match timeout_at(until, pool.get()).await {
@@ -74,6 +74,14 @@ impl Database {
     /// Does something beside the calls.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
+    }
+
+    /// Sets how long work may take from now on.
+    pub(super) fn set_deadline(&self, deadline: Duration) {
+        if deadline != self.deadline.get() {
+            self.deadline.set(deadline);
+            self.pool.manager().set_deadline(deadline);
+        }
     }
 
     pub(super) fn pool(&self) -> WeakPool<Dialer> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::PoolableConnection};
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::address::Address;
 
@@ -13,13 +15,33 @@ pub(super) type DialError = Box<dyn std::error::Error + Send + Sync>;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Dials a server for a pool.
-pub(super) struct Dialer(pub(super) Address);
+pub(super) struct Dialer {
+    address: Address,
+    patience: Mutex<Patience>,
+}
+
+/// How long the server works on a statement: said to it as a connection is made.
+#[derive(Clone, Copy)]
+struct Patience {
+    deadline: Duration,
+    /// Connections from before were told another one.
+    since: Instant,
+}
 
 impl Dialer {
-    pub(super) async fn dial(&self) -> Result<AsyncPgConnection, DialError> {
-        let (client, connection) = self.0.config.connect(self.0.tls.clone()).await?;
-        Ok(AsyncPgConnection::try_from_client_and_connection(client, connection).await?)
+    pub(super) fn new(address: Address, deadline: Duration) -> Self {
+        Self { address, patience: Mutex::new(Patience { deadline, since: Instant::now() }) }
     }
+
+    pub(super) fn set_deadline(&self, deadline: Duration) {
+        *self.patience.lock() = Patience { deadline, since: Instant::now() };
+    }
+}
+
+/// Makes one connection.
+pub(super) async fn dial(Address { config, tls }: Address) -> Result<AsyncPgConnection, DialError> {
+    let (client, connection) = config.connect(tls).await?;
+    Ok(AsyncPgConnection::try_from_client_and_connection(client, connection).await?)
 }
 
 impl Manager for Dialer {
@@ -27,12 +49,16 @@ impl Manager for Dialer {
     type Error = DialError;
 
     async fn create(&self) -> Result<AsyncPgConnection, DialError> {
-        self.dial().await
+        let deadline = self.patience.lock().deadline;
+        dial(self.address.clone().within(deadline)).await
     }
 
     async fn recycle(&self, connection: &mut AsyncPgConnection, metrics: &Metrics) -> RecycleResult<DialError> {
         if connection.is_broken() {
             return Err(RecycleError::message("it is closed"));
+        }
+        if metrics.created < self.patience.lock().since.into_std() {
+            return Err(RecycleError::message("its statements have another deadline"));
         }
         if metrics.last_used() > FRESH {
             connection.batch_execute("").await.map_err(|error| RecycleError::Backend(error.into()))?;

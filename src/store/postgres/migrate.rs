@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     address::{Address, with_causes},
-    dialer::Dialer,
+    dialer::dial,
     statement::Statement,
 };
 use crate::store::StoreError;
@@ -37,7 +37,7 @@ const WAIT_FOR_THE_OTHERS: &str = "set lock_timeout = '1s'";
 pub fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     let address = Address::parse(url)?;
     on_own_runtime(async move {
-        let mut connection = Dialer(address).dial().await?;
+        let mut connection = dial(address).await?;
         take_turns(&mut connection).await?;
         connection.batch_execute(WAIT_FOR_THE_OTHERS).await?;
         let mut harness = AsyncMigrationHarness::new(connection);

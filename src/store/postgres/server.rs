@@ -14,7 +14,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
 use super::{
     address::Address,
-    dialer::Dialer,
+    dialer,
     migrate::{migrate, on_own_runtime},
 };
 use crate::store::services::{Given, Kind, Service};
@@ -124,5 +124,5 @@ fn template() -> String {
 }
 
 pub(super) async fn dial(url: &str) -> AsyncPgConnection {
-    Dialer(Address::parse(url).unwrap()).dial().await.unwrap()
+    dialer::dial(Address::parse(url).unwrap()).await.unwrap()
 }

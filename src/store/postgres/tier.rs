@@ -69,6 +69,11 @@ impl PostgresStore {
         registry.register_collector(Box::new(PoolGauges { pool, prefix: "db_pool", server: "the durable store" }));
     }
 
+    /// Sets how long one call may take from now on. Connections that the server holds to another time are not used again.
+    pub fn set_deadline(&self, deadline: Duration) {
+        self.database.set_deadline(deadline);
+    }
+
     /// Logs whether the database is ready. Nobody waits for it.
     fn report(&self, place: String) {
         let database = Arc::clone(&self.database);

@@ -9,6 +9,7 @@ mod connection;
 mod connections;
 mod dialer;
 mod error;
+mod keeping;
 mod keys;
 mod listener;
 mod member;

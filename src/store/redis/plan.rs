@@ -11,7 +11,8 @@ use std::{
 use redis::{Arg, Cmd, cmd};
 
 use super::{
-    CacheWrite, OpenOptions,
+    CacheWrite,
+    keeping::Keeping,
     keys::Keys,
     member,
     message::{self, NodeId},
@@ -26,8 +27,7 @@ use crate::{
 pub(super) struct Planner {
     keys: Keys,
     node: NodeId,
-    ttl_ms: u64,
-    retention: usize,
+    keeping: Keeping,
 }
 
 /// Commands that go to one place together.
@@ -41,9 +41,8 @@ pub(super) struct Group {
 }
 
 impl Planner {
-    pub(super) fn new(options: &OpenOptions, keys: Keys, node: NodeId) -> Self {
-        let ttl_ms = u64::try_from(options.ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self { keys, node, ttl_ms, retention: options.retention }
+    pub(super) fn new(keeping: Keeping, keys: Keys, node: NodeId) -> Self {
+        Self { keys, node, keeping }
     }
 
     /// Turns a batch into groups of commands. Those of one game are one group, in the order they were given.
@@ -96,7 +95,7 @@ impl Planner {
                 CacheWrite::Tell(change) => changes.push(change),
             }
         }
-        let games = games.list.into_iter().map(|game| game.into_group(self.ttl_ms, self.retention));
+        let games = games.list.into_iter().map(|game| game.into_group(&self.keeping));
         // Whoever is told finds in place what was written before.
         let all = games.chain(sessions.into_values()).chain(self.telling(&changes));
         all.filter(|group| !group.commands.is_empty()).collect()
@@ -121,7 +120,7 @@ impl Planner {
     }
 
     fn set(&self, key: String, value: &str) -> Cmd {
-        cmd("SET").arg(key).arg(value).arg("PX").arg(self.ttl_ms).take()
+        cmd("SET").arg(key).arg(value).arg("PX").arg(self.keeping.ttl_ms()).take()
     }
 }
 
@@ -195,12 +194,12 @@ impl Game {
         self.touched = true;
     }
 
-    fn into_group(self, ttl_ms: u64, retention: usize) -> Group {
+    fn into_group(self, keeping: &Keeping) -> Group {
         let Self { key, touched, mut group } = self;
         if touched {
-            let oldest_kept = isize::try_from(retention).unwrap_or(isize::MAX).saturating_neg();
+            let oldest_kept = isize::try_from(keeping.events()).unwrap_or(isize::MAX).saturating_neg();
             group.push(Cmd::zremrangebyrank(&key, 0, oldest_kept.saturating_sub(1)));
-            group.push(cmd("PEXPIRE").arg(key).arg(ttl_ms).take());
+            group.push(cmd("PEXPIRE").arg(key).arg(keeping.ttl_ms()).take());
         }
         if group.commands.len() > 1 {
             group.commands.insert(0, cmd("MULTI"));
@@ -220,21 +219,11 @@ mod tests {
         store::{
             SeatMark,
             conformance::table::{event, game_id, user},
-            redis::Place,
         },
     };
 
     fn planner() -> Planner {
-        let options = OpenOptions {
-            place: Place::Cluster(Vec::new()),
-            namespace: "n".to_owned(),
-            pool_min: 0,
-            pool_max: 1,
-            timeout: Duration::from_millis(250),
-            ttl: Duration::from_secs(5),
-            retention: 50,
-        };
-        Planner::new(&options, Keys::new("n"), NodeId::generate())
+        Planner::new(Keeping::new(Duration::from_secs(5), 50), Keys::new("n"), NodeId::generate())
     }
 
     /// Commands as they would be typed. What is no text is left out.

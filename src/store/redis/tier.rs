@@ -17,6 +17,7 @@ use super::{
     CacheWrite, CachedEvent, CachedGame, OpenOptions, PoolStatus, RedisError, RedisMetrics, RedisReport, Wanted,
     complaint::Complaint,
     connections::Connections,
+    keeping::Keeping,
     keys::Keys,
     listener::Listener,
     member,
@@ -48,7 +49,7 @@ struct Inner {
     queue: Queue,
     listener: Listener,
     keys: Keys,
-    retention: usize,
+    keeping: Keeping,
     metrics: RedisMetrics,
     registry_metrics: RegistryMetrics,
     complaint: Complaint,
@@ -67,6 +68,7 @@ impl RedisTier {
         runtime: &Handle,
     ) -> Result<Self, RedisError> {
         let (keys, node) = (Keys::new(&options.namespace), NodeId::generate());
+        let keeping = Keeping::new(options.ttl, options.retention);
         let listener = Listener::new(options, keys.changes(), node)?;
         let connections = {
             let _entered = runtime.enter();
@@ -75,7 +77,7 @@ impl RedisTier {
         let (queue, waiting) = queue(metrics.waiting.clone());
         let writer = Writer {
             waiting,
-            planner: Planner::new(options, keys.clone(), node),
+            planner: Planner::new(keeping.clone(), keys.clone(), node),
             connections: connections.clone(),
             registry_metrics: registry_metrics.clone(),
             complaint: Complaint::default(),
@@ -86,13 +88,18 @@ impl RedisTier {
             queue,
             listener,
             keys,
-            retention: options.retention,
+            keeping,
             metrics: metrics.clone(),
             registry_metrics,
             complaint: Complaint::default(),
         });
         connections.spawn(ping(Arc::downgrade(&inner)));
         Ok(Self(inner))
+    }
+
+    /// Sets how long a key lives after its last write, and how many events are kept of a game, from now on.
+    pub fn keep(&self, ttl: Duration, events: usize) {
+        self.0.keeping.set(ttl, events);
     }
 
     /// Registers gauges of the connections, read at each scrape.
@@ -191,7 +198,7 @@ impl RedisTier {
 
     fn reading(&self, wanted: &Wanted) -> Vec<Cmd> {
         let keys = &self.0.keys;
-        let newest = isize::try_from(self.0.retention).unwrap_or(isize::MAX).saturating_neg();
+        let newest = isize::try_from(self.0.keeping.events()).unwrap_or(isize::MAX).saturating_neg();
         let events = Cmd::zrange(keys.events(&wanted.game_id), newest, -1);
         let seat = wanted.user_id.as_ref().map(|user| Cmd::get(keys.seat(&wanted.game_id, user)));
         [events].into_iter().chain(seat).collect()

@@ -22,6 +22,8 @@ use super::{SOON, access_token, tokens::ACCESS_SECRET, until};
 
 /// What backends call the servers of the tests with.
 pub const API_TOKEN: &str = "the API token that the tests call with";
+/// The file of [`Server::with_file`].
+const FILE: &str = "own.env";
 const SESSION_SECRET: &str = "the session token secret of the tests";
 
 /// A server that is ended when this is dropped.
@@ -41,8 +43,20 @@ impl Server {
 
     /// Starts a server with these settings besides, on a fresh store.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::begin(settings, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Starts a server with these settings besides, and with those of a file, which may change: see [`Self::reload`].
+    /// A setting that is empty here leaves it to the file.
+    pub async fn with_file(file: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), file).unwrap();
+        Self::begin(&[&[("CONFIG_FILE", FILE)], settings].concat(), folder).await
+    }
+
+    async fn begin(settings: &[(&str, &str)], folder: TempDir) -> Self {
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (folder, port, log) = (tempfile::tempdir().unwrap(), free_port(), Arc::default());
+        let (port, log) = (free_port(), Arc::default());
         let child = launch(&folder, port, &settings, &log);
         let mut server = Self { child, port, settings, folder, log };
         server.up().await;
@@ -73,6 +87,17 @@ impl Server {
     /// Asks it to go (SIGTERM).
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// Writes another file, has the server read it (SIGHUP), and waits until it says that it did. Returns what it wrote
+    /// meanwhile.
+    pub async fn reload(&self, file: &str) -> Vec<String> {
+        fs::write(self.folder.path().join(FILE), file).unwrap();
+        let before = self.log().len();
+        self.signal(Signal::HUP);
+        let is_last = |line: &String| line.contains("Read the settings again") || line.contains("Nothing was changed");
+        until("the file to be read", SOON, || self.log()[before..].iter().any(is_last)).await;
+        self.log().split_off(before)
     }
 
     /// Stops it in its tracks; nothing is closed.

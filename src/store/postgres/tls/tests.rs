@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use crate::store::postgres::{
     address::{Address, with_causes},
-    dialer::Dialer,
+    dialer::dial,
     server::Server,
 };
 
@@ -43,7 +43,7 @@ impl Asked {
 /// Connects and says whether the server finds the connection encrypted, or what kept it from being one.
 async fn connect(url: &str, query: &str) -> Result<bool, String> {
     let address = Address::parse(&format!("{url}?{query}")).map_err(|error| error.to_string())?;
-    let mut connection = Dialer(address).dial().await.map_err(|error| with_causes(&*error))?;
+    let mut connection = dial(address).await.map_err(|error| with_causes(&*error))?;
     let encrypted = "do $$ begin assert (select ssl from pg_stat_ssl where pid = pg_backend_pid()); end $$";
     Ok(connection.batch_execute(encrypted).await.is_ok())
 }
