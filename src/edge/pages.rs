@@ -62,6 +62,7 @@ pub const DOCUMENTATION: &[Page] = pages![
 pub const DEMO: &[Page] = pages![
     ("/", HTML, "demo/index.html"),
     ("/demo/demo.css", CSS, "demo/demo.css"),
+    ("/demo/log.js", SCRIPT, "demo/log.js"),
     ("/demo/main.js", SCRIPT, "demo/main.js"),
     ("/demo/board.js", SCRIPT, "demo/board.js"),
     ("/demo/clocks.js", SCRIPT, "demo/clocks.js"),

@@ -5,15 +5,13 @@ import { element } from "/assets/dom.js";
 import { Board, look } from "/demo/board.js";
 import { face, isShort } from "/demo/clocks.js";
 import { games, next } from "/demo/famous.js";
+import { Log } from "/demo/log.js";
 import { Match } from "/demo/match.js";
 import { handOver, nameOf } from "/demo/table.js";
 import { tapped } from "/demo/wire.js";
 import { Words } from "/demo/words.js";
 
 const OFFLINE_MS = 10_000;
-/** Of the log, as far as they are told in short. */
-const LINES_KEPT = 500;
-const LINES_SHOWN = 1_000;
 const TICK_MS = 100;
 
 const STATES = {
@@ -33,7 +31,7 @@ export class Place {
   #match;
   #board;
   #words;
-  #lines = [];
+  #log;
   #seat = null;
   #leaving = new AbortController();
   #frozen = null;
@@ -41,7 +39,6 @@ export class Place {
   #offlineUntil = 0;
   #playing;
   #parts = {};
-  #followsLog = true;
   #isSeated;
   /** Settled once the seat is taken for the first time. */
   seated = new Promise((resolve) => (this.#isSeated = resolve));
@@ -78,14 +75,12 @@ export class Place {
       targetsFrom: (square) => this.#targetsFrom(square),
       moved: (from, to) => this.#play({ from, to, promotion: "q" }),
     });
-    this.#words = new Words(this.#userId, (line) => this.#say(line));
+    this.#log = new Log(log, quiet);
+    this.#words = new Words(this.#userId, (line) => this.#log.say(line));
     cut.addEventListener("click", () => this.cut());
     offline.addEventListener("click", () => (this.#offlineUntil ? this.#comeBack() : this.#goOffline()));
     resign.addEventListener("click", () => this.#seat?.send("resign"));
     take.addEventListener("click", () => this.enter());
-    // Whoever reads further up is left there.
-    log.addEventListener("scroll", () => (this.#followsLog = log.scrollHeight - log.scrollTop - log.clientHeight < 12));
-    quiet.addEventListener("change", () => log.classList.toggle("all", quiet.checked));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#play(san.value.trim())) san.value = "";
@@ -150,16 +145,13 @@ export class Place {
       const { match, lines, frozen } = seat.restored;
       this.#match = Match.restore(this.#colours, match);
       this.#frozen = frozen;
-      const before = this.#lines;
-      this.#parts.log.replaceChildren();
-      this.#lines = [];
-      for (const line of [...lines, { kind: "note", text: "The page was loaded anew; what it knew was kept in the tab", at: Date.now() }, ...before]) this.#write(line);
+      this.#log.restore(lines);
     }
     this.#isRestored = true;
     seat.on("status", (status) => this.#status(status));
     seat.on("resync", () => {
       this.#match.forget();
-      this.#say({ kind: "note", text: "What was before is acknowledged and gone: the last move has the whole game" });
+      this.#log.say({ kind: "note", text: "What was before is acknowledged and gone: the last move has the whole game" });
     });
     seat.on("refused", (refused) => {
       this.#words.refused(refused);
@@ -176,7 +168,7 @@ export class Place {
     const wasOver = this.#match.over !== null;
     const move = this.#match.take(event);
     if (move) this.#told(`${nameOf(event.userId)}: ${move.san}`, event.sequence);
-    else if (event.type === "move") this.#say({ kind: "note", text: `${event.payload?.san} is recorded, but it is no legal move: the game leaves it out` });
+    else if (event.type === "move") this.#log.say({ kind: "note", text: `${event.payload?.san} is recorded, but it is no legal move: the game leaves it out` });
     if (this.#match.over && !wasOver) {
       this.#frozen = event.replayed ? null : this.#seat.clock();
       this.#told(this.#verdict(), event.sequence + 0.5);
@@ -192,7 +184,7 @@ export class Place {
   async #keep() {
     const { sequence } = this.#seat.position;
     const seen = this.#match.lastMove > 0 ? Math.min(sequence, this.#match.lastMove - 1) : 0;
-    const kept = await this.#seat.save({ match: this.#match.state, lines: this.#lines, frozen: this.#frozen });
+    const kept = await this.#seat.save({ match: this.#match.state, lines: this.#log.lines, frozen: this.#frozen });
     if (kept && seen > 0 && this.#seat.state !== "closed") this.#seat.acknowledge(seen);
   }
 
@@ -319,7 +311,7 @@ export class Place {
       const { san, sequence } = moves[index];
       record.append(element("li", { "data-number": index % 2 === 0 ? `${index / 2 + 1}.` : null, "data-sequence": sequence ?? null, title: sequence ? `event ${sequence}` : null }, san));
     }
-    if (this.#followsLog) this.#parts.log.scrollTop = this.#parts.log.scrollHeight;
+    this.#log.follow();
     record.scrollTop = record.scrollHeight;
     this.#parts.noMoves.hidden = moves.length > 0;
   }
@@ -343,25 +335,5 @@ export class Place {
       offline.textContent = "Go offline 10 s";
       this.#show();
     }
-  }
-
-  #say(line) {
-    this.#write({ at: Date.now(), ...line });
-  }
-
-  #write(line) {
-    const { log } = this.#parts;
-    if (!line.quiet) this.#lines = [...this.#lines, line].slice(-LINES_KEPT);
-    const time = new Date(line.at).toLocaleTimeString("en-GB", { hour12: false });
-    log.append(
-      element(
-        "li",
-        { class: `${line.kind}${line.quiet ? " quiet" : ""}`, "data-sequence": line.sequence ?? null, title: `${time}.${String(line.at % 1000).padStart(3, "0")}` },
-        element("b", {}, line.sequence ? `${line.sequence}` : ""),
-        element("span", {}, line.text),
-      ),
-    );
-    while (log.children.length > LINES_SHOWN) log.firstElementChild.remove();
-    if (this.#followsLog) log.scrollTop = log.scrollHeight;
   }
 }

@@ -94,9 +94,12 @@ export class Words {
 
   #event(type, payload, { sequence, userId, ref }, at) {
     const sentAt = userId === this.#userId ? this.#sentAt.get(ref) : undefined;
-    this.#sentAt.delete(sentAt === undefined ? "" : ref);
-    const text = sentAt === undefined ? `${title(type, payload)}${userId ? `, by ${nameOf(userId)}` : ""}` : `${title(type, payload)} recorded, after ${millis(at - sentAt)}`;
-    this.#say({ kind: sentAt === undefined ? "in" : "good", text, sequence });
+    if (sentAt === undefined) {
+      this.#say({ kind: "in", text: `${title(type, payload)}${userId ? `, by ${nameOf(userId)}` : ""}`, sequence });
+      return;
+    }
+    this.#sentAt.delete(ref);
+    this.#say({ kind: "good", text: `${title(type, payload)} recorded, after ${millis(at - sentAt)}`, sequence });
   }
 
   #welcome({ lastSequence, headSequence, replayCount, resumed, recovered }, at) {
@@ -109,7 +112,7 @@ export class Words {
 
   #replay({ sequence, message, userId, ref }, at) {
     const own = userId === this.#userId;
-    this.#sentAt.delete(own ? ref : "");
+    if (own) this.#sentAt.delete(ref);
     const text = own ? `${title(message.type, message.payload)}, your own: it had arrived` : `${title(message.type, message.payload)}, missed${userId ? `, by ${nameOf(userId)}` : ""}`;
     this.#say({ kind: "replay", text, sequence });
     this.#missing -= 1;
