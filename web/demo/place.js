@@ -159,7 +159,7 @@ export class Place {
     });
     seat.on("presence", () => this.#show());
     seat.on("event", (event) => this.#take(event));
-    this.#status({ state: seat.state, attempt: 1 });
+    this.#status({ state: seat.state });
     this.#isSeated();
     this.#goOn();
   }

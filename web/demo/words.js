@@ -46,12 +46,12 @@ export class Words {
     if (way === "in") this.#in(frame, at);
   }
 
-  status({ state, attempt, delayMs, code, reason }) {
+  status({ state, delayMs, code, reason }) {
     if (state === "connected") return;
     this.#lostAt ??= this.#welcomedBefore ? performance.now() : null;
     if (state === "waiting") {
       const why = reason === "cut by hand" ? "The wire is cut." : code ? `The connection is lost (${code}${reason ? `, ${reason}` : ""}).` : "";
-      const then = attempt === 0 ? "Offline: moves wait in the outbox." : `Next try in ${seconds(delayMs ?? 0)}.`;
+      const then = delayMs === undefined ? "Offline: moves wait in the outbox." : `Next try in ${seconds(delayMs)}.`;
       this.#say({ kind: "lost", text: `${why} ${then}`.trim() });
     }
     if (state === "closed") this.#say({ kind: "lost", text: code === 4001 ? "Somebody plays this seat on another device." : `The seat is closed${reason ? `: ${reason}` : ""}.` });

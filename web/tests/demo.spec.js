@@ -81,6 +81,8 @@ test.describe("under fire", () => {
       [70, () => place(ann, "white").getByRole("button", { name: "Cut the wire" }).click()],
     ]) {
       await expect.poll(() => Promise.all(players.map(([page, seat]) => count(page, seat))).then((counts) => Math.min(...counts)), { timeout: 30_000 }).toBeGreaterThanOrEqual(after);
+      // One harm at a time: whoever is away hears nothing of a restart.
+      for (const [page, seat] of players) await expect(place(page, seat)).toHaveAttribute("data-state", "connected");
       await harm();
       if (after === 20) await bob.getByText("fast", { exact: true }).click();
       if (after === 60) await ann.getByText("fast", { exact: true }).click();
@@ -100,6 +102,7 @@ test.describe("under fire", () => {
     expect((await call("GET", `/v1/games/${game.gameId}`)).headSequence).toBe(record.length + 2);
     await expect(log(bob, "black")).toContainText("The page was loaded anew");
     await expect(log(ann, "white")).toContainText("The server is about to restart");
+    await expect(log(ann, "white")).toContainText("The wire is cut. Next try in");
     await expect(log(ann, "white").locator(".back").first()).toContainText(/^·?Was away .*, missed (nothing|\d+ events?, all here) in/);
   });
 });
