@@ -7,6 +7,9 @@ pub mod top;
 pub mod uat;
 
 mod exposition;
+mod moment;
+mod plot;
+mod status_line;
 
 #[cfg(test)]
 mod tests {
