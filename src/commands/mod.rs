@@ -1,6 +1,7 @@
 //! What `rejoin` does besides serving: one file a command. The command line itself is `main`'s.
 
 pub mod gate;
+pub mod load;
 pub mod smoke;
 pub mod token;
 pub mod top;
