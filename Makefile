@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run run-full test client check smoke bench clean
+.PHONY: help run run-full test client check smoke load bench clean
 
 URL ?= http://127.0.0.1:8080
 # The program tells its revision as `build_info`.
@@ -50,6 +50,14 @@ check: ## Lints, documentation, licences and origins of what we depend on
 
 smoke: ## Check a running server: make smoke URL=http://127.0.0.1:8080
 	scripts/smoke $(URL)
+
+load: ## Put servers of their own under load, each scenario for half a minute; pages go to target/load
+	$(BUILD)
+	mkdir -p target/load
+	for scenario in "play --games 200" "play --games 200 --rate 2" "storm --cold none" "storm --cold all" "idle --connections 2000" churn mixed; do \
+		echo; read -r name _ <<< "$$scenario"; \
+		target/release/rejoin load $$scenario --spawn --report "target/load/$$name.html"; \
+	done
 
 bench: ## Measure a shard's memory, then a server of its own: six games, fifty times over
 	cargo bench --locked

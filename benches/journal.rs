@@ -1,8 +1,9 @@
 //! What does group commit buy? Durable events a second and the time of one commit, through the journal, with one
-//! transaction an event on the same pool, and with `pgbench` doing the same inserts.
+//! transaction an event on the same pool, with `pgbench` doing the same inserts, and with batches made by hand: nothing but
+//! arrays into the same tables, on as many connections, each with its share of the games. Then the same journal on SQLite.
 //!
 //! Every game waits for its event before it sends the next, as a game does. Starts a Postgres of its own by
-//! `scripts/services`, or uses that of `DATABASE_URL`. Takes about a minute.
+//! `scripts/services`, or uses that of `DATABASE_URL`. Takes about two minutes.
 
 use std::{
     env,
@@ -20,6 +21,7 @@ use rejoin::{
     store::{
         Append, BreakerLimits, Durable, DurableStore, Outcome, Store, Write,
         postgres::{OpenOptions, PostgresStore},
+        sqlite::{self, SqliteStore},
     },
 };
 use tokio::{
@@ -27,6 +29,7 @@ use tokio::{
     sync::{Semaphore, oneshot},
     time::Instant,
 };
+use tokio_postgres::NoTls;
 
 const LEVELS: [usize; 3] = [1, 64, 1_024];
 const LASTING: Duration = Duration::from_secs(5);
@@ -43,23 +46,17 @@ fn main() {
     let runtime = Runtime::new().expect("a runtime");
     let options = OpenOptions { pool_max: POOL, ..OpenOptions::default() };
     let open = || PostgresStore::open(&url, &options, runtime.handle()).expect("the store opens");
-    let alone = Arc::new(open());
-    let store = {
-        let (limits, mut registry) = (BreakerLimits::default(), Registry::default());
-        Store::of_one_tier(Durable::Postgres(open()), Duration::from_secs(2), limits, &mut registry)
-    };
-    let metrics = Arc::new(JournalMetrics::register(&mut Registry::default()));
-    let (journal, writing) = Journal::start(store, metrics);
-    runtime.spawn(writing);
+    let alone = open();
+    let journal = start_journal(Durable::Postgres(open()), &runtime);
 
+    println!("Postgres, {POOL} connections");
     println!(
-        "{:>6}  {:>28}  {:>28}  {:>20}  {:>19}",
-        "games", "journal", "an event a transaction", "pgbench", "journal is"
+        "{:>6}  {:>28}  {:>28}  {:>20}  {:>28}  {:>27}",
+        "games", "journal", "an event a transaction", "pgbench", "batches by hand", "journal is so many times"
     );
-    println!(
-        "{:>6}  {:>28}  {:>28}  {:>20}",
-        "", "events/s  p50 ms  p99 ms", "events/s  p50 ms  p99 ms", "events/s  mean ms"
-    );
+    let columns = "events/s  p50 ms  p99 ms";
+    let mean = "events/s  mean ms";
+    println!("{:>6}  {columns:>28}  {columns:>28}  {mean:>20}  {columns:>28}  {:>27}", "", "single  pgbench  by hand");
     for games in LEVELS {
         let grouped = runtime.block_on(measure(games, &alone, async |append| through(&journal, append).await));
         // As many at a time as there are connections: the others wait here and not for the pool, which would refuse.
@@ -69,12 +66,74 @@ fn main() {
             alone.commit(vec![Write::Append(append)]).await.is_ok_and(|outcomes| outcomes == [Outcome::Done])
         }));
         let pgbench = pgbench(&url, games);
-        let (over_single, over_pgbench) = (grouped.rate / single.rate, grouped.rate / pgbench.0);
+        let by_hand = runtime.block_on(batches_by_hand(&url, games));
+        let times = |rate| format!("{:>6.2} ×", grouped.rate / rate);
+        let (single_is, pgbench_is, by_hand_is) = (times(single.rate), times(pgbench.0), times(by_hand.rate));
         println!(
-            "{games:>6}  {grouped}  {single}  {:>10.0} {:>9.2}  {over_single:>6.1} × {over_pgbench:>6.1} ×",
+            "{games:>6}  {grouped}  {single}  {:>10.0} {:>9.2}  {by_hand}  {single_is} {pgbench_is} {by_hand_is}",
             pgbench.0, pgbench.1
         );
     }
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bench.db");
+    let open = || SqliteStore::open(&path, &sqlite::OpenOptions::default()).expect("the store opens");
+    let alone = open();
+    let journal = start_journal(Durable::Sqlite(open()), &runtime);
+    println!("\nSQLite");
+    println!("{:>6}  {:>28}  {:>28}  {:>19}", "games", "journal", "an event a transaction", "journal is so many");
+    println!("{:>6}  {columns:>28}  {columns:>28}  {:>19}", "", "times single");
+    for games in LEVELS {
+        let grouped = runtime.block_on(measure(games, &alone, async |append| through(&journal, append).await));
+        // One transaction at a time is all that there can be.
+        let turns = Semaphore::new(1);
+        let single = runtime.block_on(measure(games, &alone, async |append| {
+            let _turn = turns.acquire().await.expect("never closed");
+            alone.commit(vec![Write::Append(append)]).await.is_ok_and(|outcomes| outcomes == [Outcome::Done])
+        }));
+        println!("{games:>6}  {grouped}  {single}  {:>17.2} ×", grouped.rate / single.rate);
+    }
+}
+
+fn start_journal(durable: Durable, runtime: &Runtime) -> Journal {
+    let (limits, mut registry) = (BreakerLimits::default(), Registry::default());
+    let store = Store::of_one_tier(durable, Duration::from_secs(2), limits, &mut registry);
+    let metrics = Arc::new(JournalMetrics::register(&mut Registry::default()));
+    let (journal, writing) = Journal::start(store, metrics);
+    runtime.spawn(writing);
+    journal
+}
+
+/// The same events by one statement a batch, with nothing in between. Each connection takes all its games at once.
+async fn batches_by_hand(url: &str, games: usize) -> Measured {
+    const STATEMENT: &str = "
+        with moved as (
+            update game set head = head + 1, updated_at = 1763700000000
+            from unnest($1::text[]) as wanted(id) where game.id = wanted.id
+            returning game.id, game.head
+        )
+        insert into game_event (game_id, sequence, type, user_id, ref, payload, created_at)
+        select moved.id, moved.head, 'move', 'white', moved.head::text, batch.payload, 1763700000000
+        from unnest($1::text[], $2::text[]) as batch(id, payload) join moved on moved.id = batch.id";
+    let began = Instant::now();
+    let workers = (0..POOL.min(games)).map(async |worker| {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        // The games that pgbench has made.
+        let ids: Vec<String> =
+            (1..=games).skip(worker).step_by(POOL).map(|number| format!("pgbench-{games}-{number}")).collect();
+        let payloads = vec![MOVE; ids.len()];
+        let statement = client.prepare(STATEMENT).await.expect("a statement");
+        let mut times = Vec::new();
+        while began.elapsed() < LASTING {
+            let began = Instant::now();
+            let written = client.execute(&statement, &[&ids, &payloads]).await.expect("it is written");
+            assert_eq!(written, ids.len() as u64);
+            times.extend(ids.iter().map(|_| began.elapsed()));
+        }
+        times
+    });
+    Measured::of(join_all(workers).await, began.elapsed())
 }
 
 /// What was reached with so many games at once.
@@ -84,6 +143,17 @@ struct Measured {
     p99: Duration,
 }
 
+impl Measured {
+    fn of(times: Vec<Vec<Duration>>, lasted: Duration) -> Self {
+        let mut times: Vec<Duration> = times.into_iter().flatten().collect();
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "a count of events")]
+        let rate = times.len() as f64 / lasted.as_secs_f64();
+        Self { rate, p50: at(50), p99: at(99) }
+    }
+}
+
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
@@ -91,19 +161,14 @@ impl std::fmt::Display for Measured {
     }
 }
 
-async fn measure(games: usize, store: &PostgresStore, record: impl AsyncFn(Append) -> bool) -> Measured {
+async fn measure(games: usize, store: &impl DurableStore, record: impl AsyncFn(Append) -> bool) -> Measured {
     let games = make_games(games, store).await;
     let began = Instant::now();
     let players = games.into_iter().map(|(id, epoch)| play(id, epoch, began + LASTING, &record));
-    let mut times: Vec<Duration> = join_all(players).await.into_iter().flatten().collect();
-    times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "a count of events")]
-    let rate = times.len() as f64 / began.elapsed().as_secs_f64();
-    Measured { rate, p50: at(50), p99: at(99) }
+    Measured::of(join_all(players).await, began.elapsed())
 }
 
-async fn make_games(count: usize, store: &PostgresStore) -> Vec<(GameId, Epoch)> {
+async fn make_games(count: usize, store: &impl DurableStore) -> Vec<(GameId, Epoch)> {
     let name = Epoch::generate();
     let game = |number| GameId::parse(&format!("{name}-{number}")).expect("an id");
     let games: Vec<_> = (0..count).map(|number| Game::new(game(number), now(), 0)).collect();

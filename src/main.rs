@@ -2,7 +2,7 @@
 
 #![deny(clippy::unwrap_used, reason = "say with expect why it cannot fail")]
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use rejoin::{
@@ -10,6 +10,7 @@ use rejoin::{
     commands::{
         gate::{self, GateOptions},
         health::{self, HealthOptions},
+        load::{self, LoadOptions},
         smoke::{self, SmokeOptions},
         token::{self, TokenOptions},
         top::{self, TopOptions},
@@ -46,6 +47,7 @@ enum Command {
     Top(TopOptions),
     Gate(GateOptions),
     Health(HealthOptions),
+    Load(LoadOptions),
     Uat(UatOptions),
 }
 
@@ -53,7 +55,9 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let first_start = match &command {
         Command::Serve | Command::Smoke(_) | Command::Token(_) | Command::Uat(_) => FirstStart::KeepSecrets,
-        Command::Migrate | Command::Config | Command::Top(_) | Command::Health(_) => FirstStart::TouchNothing,
+        Command::Migrate | Command::Config | Command::Top(_) | Command::Health(_) | Command::Load(_) => {
+            FirstStart::TouchNothing
+        }
         // It asks Prometheus alone, from wherever that can be reached: no settings of a server are needed.
         Command::Gate(options) => return watch(options),
     };
@@ -102,6 +106,7 @@ fn run(command: Command, settings: Settings) -> Result<ExitCode, Box<dyn std::er
             return Ok(report.exit_code());
         }
         Command::Gate(options) => return Ok(watch(&options)),
+        Command::Load(options) => return Ok(put_under_load(&options, access_secret, api_token)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -113,6 +118,24 @@ fn watch(options: &GateOptions) -> ExitCode {
             print!("{report}");
             println!("report: {}", options.report.display());
             if report.is_go() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Ok(Err(error)) => not_watched(&error),
+        Err(error) => not_watched(&error),
+    }
+}
+
+/// Loads a server. What kept it from that is told from what was wrong under load by its status.
+fn put_under_load(options: &LoadOptions, access_secret: &str, api_token: &str) -> ExitCode {
+    let workers = usize::from(options.scenario.common().workers);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    match runtime.map(|runtime| runtime.block_on(load::run(options, access_secret, api_token))) {
+        Ok(Ok(report)) => {
+            if options.scenario.common().json.as_deref() == Some(Path::new("-")) {
+                eprint!("{report}");
+            } else {
+                print!("{report}");
+            }
+            if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Ok(Err(error)) => not_watched(&error),
         Err(error) => not_watched(&error),

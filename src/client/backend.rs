@@ -75,9 +75,7 @@ impl Backend {
     /// # Errors
     /// As [`Backend::make_game`].
     pub async fn end_game(&self, game_id: &str) -> Result<(), ClientError> {
-        let path = format!("/v1/games/{game_id}");
-        let answer = self.call(&path, |agent, url, token| agent.delete(url).header(TOKEN, token).call()).await?;
-        answer.success(&path).map(drop)
+        self.delete(&format!("/v1/games/{game_id}")).await
     }
 
     /// Reads whatever is at this path, as text.
@@ -87,6 +85,28 @@ impl Backend {
     pub async fn get(&self, path: &str) -> Result<String, ClientError> {
         let answer = self.call(path, |agent, url, token| agent.get(url).header(TOKEN, token).call()).await?;
         answer.success(path)
+    }
+
+    /// Posts this body, and returns the answer; `Null` where there is none.
+    ///
+    /// # Errors
+    /// As [`Backend::make_game`].
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        let body = body.to_string();
+        let answer = self.call(path, move |agent, url, token| agent.post(url).header(TOKEN, token).send(body)).await?;
+        match answer.success(path)?.as_str() {
+            "" => Ok(Value::Null),
+            body => read(body),
+        }
+    }
+
+    /// Removes what is at this path.
+    ///
+    /// # Errors
+    /// As [`Backend::make_game`].
+    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        let answer = self.call(path, |agent, url, token| agent.delete(url).header(TOKEN, token).call()).await?;
+        answer.success(path).map(drop)
     }
 
     async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {

@@ -1,104 +1,52 @@
 //! What one client has seen of one game, and whether that keeps the protocol's promise.
 //!
-//! Owns the check that sequences follow each other without gap or repeat, across any number of connections. Knows no
-//! socket.
+//! Owns the events; that their sequences follow each other is [`Order`]'s to check. Knows no socket.
 
-use thiserror::Error;
-
-use super::{Event, Position, Welcome};
+use super::{Begun, Event, Fault, Order, Position, Taken, Welcome};
 
 /// The events a client has processed, in the order they came, and every broken promise.
 #[derive(Debug, Default)]
 pub struct History {
-    epoch: Option<String>,
-    last: u64,
+    order: Order,
     events: Vec<Event>,
-    faults: Vec<Fault>,
-    holds_position: bool,
-}
-
-/// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    New,
-    /// The confirmation of an event sent twice, seen before.
-    ConfirmedAgain,
-    Fault,
-}
-
-/// A broken promise.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
-    #[error("event {sequence} came after {last}: what lies between is missing")]
-    Gap { last: u64, sequence: u64 },
-    #[error("event {sequence} came again after {last}")]
-    Repeat { last: u64, sequence: u64 },
-    #[error("the replay starts after {told}, but everything up to {last} was seen already")]
-    Position { last: u64, told: u64 },
-    #[error("the server cannot recover what was missed after {last}")]
-    NotRecovered { last: u64 },
-    #[error("the game is in another life: epoch `{told}` instead of `{held}`")]
-    OtherLife { held: String, told: String },
-    #[error("{told} events were promised for the replay, {came} came")]
-    ReplayCount { told: u64, came: u64 },
 }
 
 impl History {
     /// Begins a connection. The first one decides where the history starts.
     pub fn begin(&mut self, welcome: &Welcome) {
-        let told = welcome.last_sequence;
-        match self.epoch.replace(welcome.epoch.clone()) {
-            None => {}
-            Some(held) if held != welcome.epoch => {
-                self.faults.push(Fault::OtherLife { held, told: welcome.epoch.clone() });
-                self.events.clear();
-            }
-            Some(_) if !welcome.recovered => self.faults.push(Fault::NotRecovered { last: self.last }),
-            Some(_) if !self.holds_position && told <= self.last => {
-                self.events.retain(|event| event.sequence <= told);
-            }
-            Some(_) if told != self.last => self.faults.push(Fault::Position { last: self.last, told }),
-            Some(_) => {}
+        match self.order.begin(welcome) {
+            Begun::GoesOn => {}
+            Begun::GoesBackTo(told) => self.events.retain(|event| event.sequence <= told),
+            Begun::StartsOver => self.events.clear(),
         }
-        self.last = told;
-        self.holds_position = true;
     }
 
     /// Takes the next event. `sent_again` says that this client has sent this very event more than once, so that its
     /// original may come back.
     pub fn take(&mut self, event: Event, sent_again: bool) -> Taken {
-        let (last, sequence) = (self.last, event.sequence);
-        if sequence <= last {
-            if sent_again && self.event(sequence) == Some(&event) {
-                return Taken::ConfirmedAgain;
-            }
-            self.faults.push(Fault::Repeat { last, sequence });
-            return Taken::Fault;
+        let sequence = event.sequence;
+        let is_new = sequence > self.order.last();
+        let taken = self.order.take(sequence, sent_again && self.event(sequence) == Some(&event));
+        if is_new {
+            self.events.push(event);
         }
-        self.last = sequence;
-        self.events.push(event);
-        if sequence > last + 1 {
-            self.faults.push(Fault::Gap { last, sequence });
-            return Taken::Fault;
-        }
-        Taken::New
+        taken
     }
 
     /// Forgets the position, as a reloaded page does: the next connection may start further back, and what it brings
     /// again replaces what was there.
     pub fn forget_position(&mut self) {
-        self.holds_position = false;
+        self.order.forget_position();
     }
 
     /// Where the next connection should go on; `None` at first and after forgetting.
     pub fn position(&self) -> Option<Position> {
-        let epoch = self.epoch.clone().filter(|_| self.holds_position)?;
-        Some(Position { after: self.last, epoch })
+        self.order.position()
     }
 
     /// The last sequence processed.
     pub fn last(&self) -> u64 {
-        self.last
+        self.order.last()
     }
 
     /// Everything seen, in order.
@@ -108,11 +56,11 @@ impl History {
 
     /// Every broken promise so far.
     pub fn faults(&self) -> &[Fault] {
-        &self.faults
+        self.order.faults()
     }
 
     pub(super) fn blame(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        self.order.blame(fault);
     }
 
     fn event(&self, sequence: u64) -> Option<&Event> {

@@ -21,7 +21,12 @@ pub struct HttpAnswer {
 impl Http {
     /// Calls may take as long as `patience` each.
     pub fn new(patience: Duration) -> Self {
-        let settings = ureq::Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).build();
+        let settings = ureq::Agent::config_builder()
+            .timeout_global(Some(patience))
+            .http_status_as_error(false)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .build();
         Self(settings.into())
     }
 
@@ -61,4 +66,6 @@ impl HttpAnswer {
     }
 }
 
+/// As many calls as a load run makes at a time.
+const IDLE_CONNECTIONS: usize = 32;
 const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;

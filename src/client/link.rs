@@ -68,6 +68,23 @@ impl Link {
         }
     }
 
+    /// Waits for the next text frame for as long as it takes, which costs no timer. Loses nothing when it is cancelled.
+    ///
+    /// # Errors
+    /// `Ended`: there is no more. `Malformed` for a binary frame.
+    pub async fn text(&mut self) -> Result<Utf8Bytes, ClientError> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(_))) => return Err(ClientError::malformed("a binary frame")),
+                Some(Ok(Message::Close(frame))) => return Err(self.closed(frame).await.into()),
+                Some(Err(error)) => return Err(Ending::lost(error).into()),
+                None => return Err(Ending::lost("the socket ended").into()),
+            }
+        }
+    }
+
     /// Waits for the next WebSocket message of any kind, pings and the close frame among them.
     ///
     /// # Errors

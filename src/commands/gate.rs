@@ -2,7 +2,6 @@
 
 mod gates;
 mod judgement;
-mod plot;
 mod progress;
 mod prometheus;
 mod report;
@@ -28,12 +27,12 @@ use self::{
     judgement::{Judgement, judge},
     progress::Progress,
     prometheus::Prometheus,
-    series::Moment,
 };
 pub use self::{
     prometheus::{PrometheusError, PrometheusUrl},
     report::GateReport,
 };
+use super::moment::Moment;
 
 /// Watch a rollout through Prometheus, and say GO or NO-GO.
 ///

@@ -2,12 +2,16 @@
 
 pub mod gate;
 pub mod health;
+pub mod load;
 pub mod smoke;
 pub mod token;
 pub mod top;
 pub mod uat;
 
 mod exposition;
+mod moment;
+mod plot;
+mod status_line;
 
 #[cfg(test)]
 mod tests {

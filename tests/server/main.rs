@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 mod drain;
 mod http;
+mod load;
 mod memory;
 mod protocol;
 mod reload;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{
     gates::{Gate, Question},
-    series::{Line, Moment, Point, growth, sustained},
+    series::{growth, sustained},
 };
+use crate::commands::moment::{Line, Moment, Point};
 
 /// How a gate stands.
 #[derive(Debug, Clone, PartialEq)]

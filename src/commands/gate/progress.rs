@@ -63,7 +63,9 @@ impl Progress {
 
 /// `hit rate   >= 75.0 %   now 91.0 %   worst 76.0 %   holds`
 fn line(gate: &Gate, judgement: &Judgement) -> String {
-    let show = |point: Option<super::series::Point>| point.map_or("-".to_owned(), |point| gate.unit.show(point.value));
+    let show = |point: Option<crate::commands::moment::Point>| {
+        point.map_or("-".to_owned(), |point| gate.unit.show(point.value))
+    };
     let (now, worst) = (show(judgement.latest), show(judgement.worst));
     let verdict = match (judgement.verdict, judgement.failing) {
         (Verdict::Holds, _) => "holds".to_owned(),
@@ -76,13 +78,8 @@ fn line(gate: &Gate, judgement: &Judgement) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{
-            gates::GATES,
-            series::{Moment, Point},
-        },
-        *,
-    };
+    use super::{super::gates::GATES, *};
+    use crate::commands::moment::{Moment, Point};
 
     #[test]
     fn a_gate_is_one_line() {

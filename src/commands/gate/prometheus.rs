@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    gates::Question,
-    series::{Line, Moment, Point},
+use super::gates::Question;
+use crate::{
+    client::{ClientError, Http},
+    commands::moment::{Line, Moment, Point},
 };
-use crate::client::{ClientError, Http};
 
 /// Where a Prometheus is. Shown without what opens it.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,10 +10,9 @@ use super::{
     gates::Gate,
     judgement::{Judgement, Verdict},
     minutes,
-    plot::Plot,
     prometheus::PrometheusUrl,
-    series::Moment,
 };
+use crate::commands::{moment::Moment, plot::Plot};
 
 /// What was seen.
 pub struct GateReport {
@@ -70,7 +69,8 @@ impl GateReport {
         let plot = Plot {
             title: gate.name,
             lines: &judgement.lines,
-            limit: (gate.bound.limit(), &gate.threshold()),
+            names: &[],
+            limit: Some((gate.bound.limit(), &gate.threshold())),
             from: self.from,
             to: self.to,
             show: &show,
@@ -154,10 +154,8 @@ fn plot_path(page: &Path, gate: &Gate) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{gates::GATES, series::Point},
-        *,
-    };
+    use super::{super::gates::GATES, *};
+    use crate::commands::moment::Point;
 
     fn holding(value: f64) -> Judgement {
         let point = Point { at: Moment(1_700_000_015.0), value };

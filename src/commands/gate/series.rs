@@ -1,50 +1,8 @@
 //! Values over time, and what is made of them before they are judged.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::Duration;
 
-/// A point in time, in seconds since 1970, by the clock of Prometheus.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Moment(pub f64);
-
-/// A value, and when it was so.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    pub at: Moment,
-    pub value: f64,
-}
-
-/// The values of one series, oldest first. None is NaN.
-pub type Line = Vec<Point>;
-
-impl Moment {
-    /// What has passed since then; nothing, where that is yet to come.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::try_from_secs_f64(self.0 - earlier.0).unwrap_or_default()
-    }
-
-    /// So much later.
-    pub fn plus(self, span: Duration) -> Self {
-        Self(self.0 + span.as_secs_f64())
-    }
-
-    /// So much earlier.
-    pub fn minus(self, span: Duration) -> Self {
-        Self(self.0 - span.as_secs_f64())
-    }
-
-    fn system_time(self) -> SystemTime {
-        UNIX_EPOCH + Duration::try_from_secs_f64(self.0).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_rfc3339_seconds(self.system_time()).fmt(f)
-    }
-}
+use crate::commands::moment::{Line, Moment, Point};
 
 /// How high a value stayed: at each point the lowest of those since `span` before. A peak that was over sooner leaves no
 /// trace, also where it was scraped but once; where nothing is known of so long a time, there is no point.
@@ -144,12 +102,5 @@ mod tests {
         let counter = line(&[(10.0, 5.0), (20.0, 2.0), (30.0, 3.0)]);
 
         assert_eq!(highest(growth(&counter, Moment(0.0))), Some(3.0));
-    }
-
-    #[test]
-    fn moments_are_shown_in_utc() {
-        assert_eq!(Moment(1_700_000_000.9).to_string(), "2023-11-14T22:13:20Z");
-        assert_eq!(Moment(7.5).since(Moment(5.0)), Duration::from_millis(2500));
-        assert_eq!(Moment(5.0).since(Moment(7.5)), Duration::ZERO);
     }
 }

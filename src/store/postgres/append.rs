@@ -8,7 +8,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::statement::Statement;
+use super::Statement;
 use crate::{
     domain::{Event, EventRef, Timestamp},
     store::{

@@ -8,7 +8,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{statement::Statement, writes::column};
+use super::{Statement, writes::column};
 use crate::{
     domain::SessionId,
     store::{Floor, SeatMark, Served, sql::rows::from_number},

@@ -13,9 +13,9 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    Statement,
     address::{Address, with_causes},
     dialer::dial,
-    statement::Statement,
 };
 use crate::store::StoreError;
 

@@ -19,7 +19,6 @@ mod recall;
 mod removal;
 #[cfg(test)]
 mod server;
-mod statement;
 mod tier;
 mod tls;
 mod writes;
@@ -29,3 +28,5 @@ mod tests;
 
 pub use migrate::migrate;
 pub use tier::{OpenOptions, PostgresStore};
+
+type Statement<'v> = super::sql::statement::Statement<'v, diesel::pg::Pg>;

@@ -6,7 +6,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{statement::Statement, writes::column};
+use super::{Statement, writes::column};
 use crate::{
     domain::{Epoch, GameId, Timestamp},
     store::{

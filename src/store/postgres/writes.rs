@@ -9,8 +9,8 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{
+    Statement,
     plan::{Seating, Summing},
-    statement::Statement,
 };
 use crate::{
     domain::{Game, GameClock},

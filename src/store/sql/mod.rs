@@ -7,3 +7,4 @@ pub(super) mod failure;
 pub(super) mod page;
 pub(super) mod rows;
 pub(super) mod schema;
+pub(super) mod statement;

@@ -196,33 +196,6 @@ impl RevokedRow {
     }
 }
 
-/// An event to be kept, borrowed: there are many.
-#[derive(Insertable)]
-#[diesel(table_name = game_event)]
-pub(in crate::store) struct NewEventRow<'a> {
-    game_id: &'a str,
-    sequence: i64,
-    event_type: &'a str,
-    user_id: &'a str,
-    client_ref: Option<&'a str>,
-    payload: &'a str,
-    created_at: i64,
-}
-
-impl<'a> NewEventRow<'a> {
-    pub(in crate::store) fn of(game: &'a GameId, event: &'a Event) -> Self {
-        Self {
-            game_id: game.as_str(),
-            sequence: from_number(event.sequence.number()),
-            event_type: event.event_type.as_str(),
-            user_id: user_to_text(event.user_id.as_ref()),
-            client_ref: event.client_ref.as_ref().map(EventRef::as_str),
-            payload: event.payload.as_str(),
-            created_at: event.created_at.as_millis(),
-        }
-    }
-}
-
 /// An event that was kept.
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = game_event)]

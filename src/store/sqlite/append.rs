@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use diesel::{
     prelude::*,
-    sql_types::{Nullable, Text},
+    sql_types::{BigInt, Nullable, Text},
 };
 
-use super::functions::larger;
+use super::Statement;
 use crate::{
-    domain::{Event, GameId, Timestamp},
+    domain::{Event, EventRef, GameId, Timestamp},
     store::{
         Append, Outcome,
         sql::{
             clock::reading_to_text,
-            rows::{NewEventRow, OriginalRow, check_order, from_number, user_to_text},
+            rows::{OriginalRow, check_order, from_number, user_to_text},
             schema::{game, game_event, game_receipt},
         },
     },
@@ -46,18 +46,20 @@ fn advance(connection: &mut SqliteConnection, append: &Append) -> QueryResult<bo
     let newest = append.events.iter().map(|event| event.created_at).max().map_or(i64::MIN, Timestamp::as_millis);
     let reading = append.clock.as_ref().map(|clock| reading_to_text(clock.reading())).transpose()?;
     let version = append.clock.as_ref().map(|clock| from_number(clock.version()));
-    let moved = diesel::update(game::table)
-        .filter(game::id.eq(append.game_id.as_str()))
-        .filter(game::epoch.eq(append.epoch.to_string()))
-        .filter(game::head.eq(from_number(append.expected_head.number())))
-        .filter(game::clock_version.eq(from_number(append.expected_clock)))
-        .set((
-            game::head.eq(from_number(head.number())),
-            game::updated_at.eq(larger(game::updated_at, newest)),
-            reading.map(|reading| game::clock.eq(Some(reading))),
-            version.map(|version| game::clock_version.eq(version)),
-        ))
-        .execute(connection)?;
+    let moved = Statement::new(
+        "update game
+         set head = ?, updated_at = max(updated_at, ?), clock = coalesce(?, clock), clock_version = coalesce(?, clock_version)
+         where id = ? and epoch = ? and head = ? and clock_version = ?",
+    )
+    .bind::<BigInt, _>(from_number(head.number()))
+    .bind::<BigInt, _>(newest)
+    .bind::<Nullable<Text>, _>(reading)
+    .bind::<Nullable<BigInt>, _>(version)
+    .bind::<Text, _>(append.game_id.as_str())
+    .bind::<Text, _>(append.epoch.to_string())
+    .bind::<BigInt, _>(from_number(append.expected_head.number()))
+    .bind::<BigInt, _>(from_number(append.expected_clock))
+    .execute(connection)?;
     Ok(moved == 1)
 }
 
@@ -71,7 +73,17 @@ fn stands(connection: &mut SqliteConnection, append: &Append) -> QueryResult<boo
 }
 
 fn insert(connection: &mut SqliteConnection, game: &GameId, event: &Event) -> QueryResult<()> {
-    diesel::insert_into(game_event::table).values(NewEventRow::of(game, event)).execute(connection)?;
+    Statement::new(
+        "insert into game_event (game_id, sequence, type, user_id, ref, payload, created_at) values (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Text, _>(game.as_str())
+    .bind::<BigInt, _>(from_number(event.sequence.number()))
+    .bind::<Text, _>(event.event_type.as_str())
+    .bind::<Text, _>(user_to_text(event.user_id.as_ref()))
+    .bind::<Nullable<Text>, _>(event.client_ref.as_ref().map(EventRef::as_str))
+    .bind::<Text, _>(event.payload.as_str())
+    .bind::<BigInt, _>(event.created_at.as_millis())
+    .execute(connection)?;
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! Batches of writes: each write whole or not at all, all of them in one transaction.
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Text},
+};
 
 use super::{
+    Statement,
     append::{append, repeats},
     functions::larger,
     removal::remove_game,
@@ -16,7 +20,7 @@ use crate::{
             clock::{control_to_text, reading_to_text},
             failure::{Failure, is_contradiction},
             rows::{GameRow, SeatRow, from_number, payload_to_text, players_to_text},
-            schema::{game, game_event, game_receipt, game_session},
+            schema::{game, game_session},
         },
     },
 };
@@ -169,19 +173,21 @@ fn delete_game(connection: &mut SqliteConnection, game: &GameId, epoch: Epoch) -
 
 /// Moves a seat's marks forward. A session that was revoked or replaced has none.
 fn mark_seat(connection: &mut SqliteConnection, mark: &SeatMark) -> QueryResult<()> {
-    use game_session::dsl;
-    diesel::update(dsl::game_session)
-        .filter(dsl::id.eq(mark.session_id.to_string()))
-        .filter(dsl::revoked_at.is_null())
-        .set((
-            dsl::last_ack_sequence.eq(larger(dsl::last_ack_sequence, from_number(mark.last_ack.number()))),
-            dsl::proven_generation.eq(larger(dsl::proven_generation, i64::from(mark.proven.number()))),
-            dsl::issued_generation.eq(larger(dsl::issued_generation, i64::from(mark.issued.number()))),
-            dsl::issued_at.eq(larger(dsl::issued_at, mark.issued_at.as_millis())),
-            dsl::last_heartbeat_at.eq(larger(dsl::last_heartbeat_at, mark.last_seen_at.as_millis())),
-            dsl::expires_at.eq(larger(dsl::expires_at, mark.expires_at.as_millis())),
-        ))
-        .execute(connection)?;
+    Statement::new(
+        "update game_session
+         set last_ack_sequence = max(last_ack_sequence, ?), proven_generation = max(proven_generation, ?),
+             issued_generation = max(issued_generation, ?), issued_at = max(issued_at, ?),
+             last_heartbeat_at = max(last_heartbeat_at, ?), expires_at = max(expires_at, ?)
+         where id = ? and revoked_at is null",
+    )
+    .bind::<BigInt, _>(from_number(mark.last_ack.number()))
+    .bind::<BigInt, _>(i64::from(mark.proven.number()))
+    .bind::<BigInt, _>(i64::from(mark.issued.number()))
+    .bind::<BigInt, _>(mark.issued_at.as_millis())
+    .bind::<BigInt, _>(mark.last_seen_at.as_millis())
+    .bind::<BigInt, _>(mark.expires_at.as_millis())
+    .bind::<Text, _>(mark.session_id.to_string())
+    .execute(connection)?;
     Ok(())
 }
 
@@ -200,37 +206,30 @@ fn vouch(connection: &mut SqliteConnection, served: &Served) -> QueryResult<()> 
 fn raise_floor(connection: &mut SqliteConnection, floor: &Floor) -> QueryResult<()> {
     let game_id = floor.game_id.as_str();
     let number = from_number(floor.floor.number());
-    let raised = diesel::update(game::table)
-        .filter(game::id.eq(game_id))
-        .filter(game::epoch.eq(floor.epoch.to_string()))
-        .filter(game::seats_version.eq(from_number(floor.seats_version)))
-        .filter(game::floor.lt(number))
-        .filter(game::head.ge(number))
-        .set(game::floor.eq(number))
-        .execute(connection)?;
+    let raised = Statement::new(
+        "update game set floor = ? where id = ? and epoch = ? and seats_version = ? and floor < ? and head >= ?",
+    )
+    .bind::<BigInt, _>(number)
+    .bind::<Text, _>(game_id)
+    .bind::<Text, _>(floor.epoch.to_string())
+    .bind::<BigInt, _>(from_number(floor.seats_version))
+    .bind::<BigInt, _>(number)
+    .bind::<BigInt, _>(number)
+    .execute(connection)?;
     if raised == 0 {
         return Ok(());
     }
-    let pruned = game_event::table.filter(game_event::game_id.eq(game_id)).filter(game_event::sequence.le(number));
-    let receipts = pruned.filter(game_event::client_ref.is_not_null()).select((
-        game_event::game_id,
-        game_event::user_id,
-        game_event::client_ref.assume_not_null(),
-        game_event::sequence,
-        game_event::event_type,
-        game_event::created_at,
-    ));
-    diesel::insert_into(game_receipt::table)
-        .values(receipts)
-        .into_columns((
-            game_receipt::game_id,
-            game_receipt::user_id,
-            game_receipt::client_ref,
-            game_receipt::sequence,
-            game_receipt::event_type,
-            game_receipt::created_at,
-        ))
+    Statement::new(
+        "insert into game_receipt (game_id, user_id, ref, sequence, type, created_at)
+         select game_id, user_id, ref, sequence, type, created_at from game_event
+         where game_id = ? and sequence <= ? and ref is not null",
+    )
+    .bind::<Text, _>(game_id)
+    .bind::<BigInt, _>(number)
+    .execute(connection)?;
+    Statement::new("delete from game_event where game_id = ? and sequence <= ?")
+        .bind::<Text, _>(game_id)
+        .bind::<BigInt, _>(number)
         .execute(connection)?;
-    diesel::delete(pruned).execute(connection)?;
     Ok(())
 }

@@ -20,3 +20,5 @@ mod tests;
 
 pub use migrate::migrate;
 pub use tier::{OpenOptions, SqliteStore};
+
+type Statement<'v> = super::sql::statement::Statement<'v, diesel::sqlite::Sqlite>;

@@ -1,9 +1,11 @@
-//! Statements written out in SQL, for what diesel's own language has no words for.
+//! Statements written out in SQL: for what diesel's own language has no words for, and for what it would have the
+//! database read anew each time.
 
 use std::marker::PhantomData;
 
 use diesel::{
-    pg::Pg,
+    RunQueryDsl,
+    backend::Backend,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     result::QueryResult,
     serialize::ToSql,
@@ -11,31 +13,31 @@ use diesel::{
 };
 
 /// A statement with its values, each `?` standing for the next one. Prepared once a connection, which
-/// [`diesel::sql_query`] is not.
-pub(super) struct Statement<'v> {
+/// [`diesel::sql_query`] and diesel's updates are not.
+pub(in crate::store) struct Statement<'v, DB: Backend> {
     sql: &'static str,
-    values: Vec<Box<dyn QueryFragment<Pg> + Send + 'v>>,
+    values: Vec<Box<dyn QueryFragment<DB> + Send + 'v>>,
 }
 
-impl<'v> Statement<'v> {
-    pub(super) fn new(sql: &'static str) -> Self {
+impl<'v, DB: Backend> Statement<'v, DB> {
+    pub(in crate::store) fn new(sql: &'static str) -> Self {
         Self { sql, values: Vec::new() }
     }
 
     /// Adds the next value, of an SQL type.
-    pub(super) fn bind<T, V>(mut self, value: V) -> Self
+    pub(in crate::store) fn bind<T, V>(mut self, value: V) -> Self
     where
-        Pg: HasSqlType<T>,
+        DB: HasSqlType<T>,
         T: Send + 'v,
-        V: ToSql<T, Pg> + Send + 'v,
+        V: ToSql<T, DB> + Send + 'v,
     {
         self.values.push(Box::new(Bound { value, of: PhantomData::<T> }));
         self
     }
 }
 
-impl QueryFragment<Pg> for Statement<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut pieces = self.sql.split('?');
         out.push_sql(pieces.next().unwrap_or_default());
         for (value, piece) in self.values.iter().zip(pieces) {
@@ -46,27 +48,29 @@ impl QueryFragment<Pg> for Statement<'_> {
     }
 }
 
-impl QueryId for Statement<'_> {
+impl<DB: Backend> QueryId for Statement<'_, DB> {
     type QueryId = ();
     // Known by its text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for Statement<'_> {
+impl<DB: Backend> Query for Statement<'_, DB> {
     type SqlType = Untyped;
 }
+
+impl<DB: Backend, C> RunQueryDsl<C> for Statement<'_, DB> {}
 
 struct Bound<T, V> {
     value: V,
     of: PhantomData<T>,
 }
 
-impl<T, V> QueryFragment<Pg> for Bound<T, V>
+impl<T, V, DB> QueryFragment<DB> for Bound<T, V>
 where
-    Pg: HasSqlType<T>,
-    V: ToSql<T, Pg>,
+    DB: Backend + HasSqlType<T>,
+    V: ToSql<T, DB>,
 {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<T, V>(&self.value)
     }
 }

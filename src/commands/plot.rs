@@ -2,15 +2,17 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::series::{Line, Moment, Point};
+use super::moment::{Line, Moment, Point};
 
 /// What is drawn.
 pub struct Plot<'a> {
     pub title: &'a str,
     /// One a series.
     pub lines: &'a [Line],
-    /// Where the bound lies, and what it says.
-    pub limit: (f64, &'a str),
+    /// What each line is, where that is to be told; they have colours of their own then.
+    pub names: &'a [&'a str],
+    /// Where the bound lies, and what it says, where there is one.
+    pub limit: Option<(f64, &'a str)>,
     pub from: Moment,
     pub to: Moment,
     /// How a value is written at the axis.
@@ -28,16 +30,24 @@ impl Plot<'_> {
         );
         text(&mut svg, (LEFT, 20.0), "start", "font-weight=\"bold\"", self.title);
         self.grid(&mut svg, &area);
-        let (limit, words) = self.limit;
-        let y = area.y(limit);
-        _ = writeln!(
-            svg,
-            "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#c62828\" \
-             stroke-width=\"1.5\" stroke-dasharray=\"6 4\"/>"
-        );
-        text(&mut svg, (RIGHT, 20.0), "end", "fill=\"#c62828\"", words);
-        for run in self.lines.iter().flat_map(|line| runs(line)) {
-            draw(&mut svg, &area, run);
+        if let Some((limit, words)) = self.limit {
+            let y = area.y(limit);
+            _ = writeln!(
+                svg,
+                "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#c62828\" \
+                 stroke-width=\"1.5\" stroke-dasharray=\"6 4\"/>"
+            );
+            text(&mut svg, (RIGHT, 20.0), "end", "fill=\"#c62828\"", words);
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let colour = if self.names.is_empty() { COLOURS[0] } else { COLOURS[index % COLOURS.len()] };
+            runs(line).into_iter().for_each(|run| draw(&mut svg, &area, run, colour));
+        }
+        let mut right = RIGHT;
+        for (index, name) in self.names.iter().enumerate().rev() {
+            let style = format!("fill=\"{}\"", COLOURS[index % COLOURS.len()]);
+            text(&mut svg, (right, 20.0), "end", &style, name);
+            right -= NAME_WIDTH;
         }
         if self.lines.iter().all(|line| line.is_empty()) {
             text(
@@ -55,7 +65,7 @@ impl Plot<'_> {
     /// The highest value there is room for: a little above everything, and round.
     fn top(&self) -> f64 {
         let values = self.lines.iter().flatten().map(|point| point.value).filter(|value| value.is_finite());
-        let highest = values.fold(self.limit.0, f64::max);
+        let highest = values.fold(self.limit.map_or(0.0, |(limit, _)| limit), f64::max);
         let highest = if highest > 0.0 { highest * 1.05 } else { 1.0 };
         let magnitude = 10_f64.powf(highest.log10().floor());
         let round = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
@@ -115,19 +125,19 @@ fn runs(line: &[Point]) -> Vec<&[Point]> {
     line.chunk_by(|one, next| next.at.since(one.at) <= hole).collect()
 }
 
-fn draw(svg: &mut String, area: &Area, run: &[Point]) {
+fn draw(svg: &mut String, area: &Area, run: &[Point], colour: &str) {
     let points: Vec<String> =
         run.iter().map(|point| format!("{:.1},{:.1}", area.x(point.at), area.y(point.value))).collect();
     match (run, points.as_slice()) {
         ([alone], [_]) => {
             let (x, y) = (area.x(alone.at), area.y(alone.value));
-            _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"#1565c0\"/>");
+            _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>");
         }
         (_, points) => {
             let points = points.join(" ");
             _ = writeln!(
                 svg,
-                "<polyline points=\"{points}\" fill=\"none\" stroke=\"#1565c0\" stroke-width=\"1.5\" \
+                "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" \
                  stroke-opacity=\"0.7\"/>"
             );
         }
@@ -145,6 +155,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = WIDTH - 40.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = HEIGHT - 36.0;
+const COLOURS: [&str; 3] = ["#1565c0", "#ef6c00", "#2e7d32"];
+const NAME_WIDTH: f64 = 90.0;
 const ROWS: u8 = 4;
 const COLUMNS: u8 = 4;
 
@@ -156,10 +168,13 @@ mod tests {
         points.iter().map(|(at, value)| Point { at: Moment(*at), value: *value }).collect()
     }
 
+    fn empty<'a>(title: &'a str, show: &'a dyn Fn(f64) -> String) -> Plot<'a> {
+        Plot { title, lines: &[], names: &[], limit: None, from: Moment(0.0), to: Moment(100.0), show }
+    }
+
     fn drawn(lines: &[Line], limit: f64) -> String {
         let show = |value: f64| format!("{value:.2}");
-        Plot { title: "hits & misses", lines, limit: (limit, "< 1"), from: Moment(0.0), to: Moment(100.0), show: &show }
-            .svg()
+        Plot { limit: Some((limit, "< 1")), lines, ..empty("hits & misses", &show) }.svg()
     }
 
     /// The points of each polyline.
@@ -191,9 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_names_have_colours_of_their_own_and_a_limit_is_drawn_where_there_is_one() {
+        let show = |value: f64| format!("{value:.0} ms");
+        let lines = [line(&[(0.0, 1.0), (5.0, 1.0)]), line(&[(0.0, 2.0), (5.0, 2.0)])];
+
+        let svg = Plot { lines: &lines, names: &["p50", "p99"], ..empty("latency", &show) }.svg();
+
+        for colour in &COLOURS[..2] {
+            assert!(
+                svg.contains(&format!("stroke=\"{colour}\"")) && svg.contains(&format!("fill=\"{colour}\"")),
+                "{svg}"
+            );
+        }
+        assert!(
+            svg.contains(">p50</text>") && svg.contains(">p99</text>") && !svg.contains("class=\"limit\""),
+            "{svg}"
+        );
+    }
+
+    #[test]
     fn the_axis_says_nothing_twice() {
         let show = |value: f64| format!("{value:.0} events");
-        let plot = Plot { title: "t", lines: &[], limit: (0.0, "0"), from: Moment(0.0), to: Moment(9.0), show: &show };
+        let plot = empty("t", &show);
 
         let svg = plot.svg();
 

@@ -1,0 +1,81 @@
+//! What players of a run share, how they behave, and what they are told.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use tokio::time::Instant;
+
+use super::tally::Tally;
+
+/// One game of a run, as its players and those who judge them share it.
+pub struct Game {
+    pub id: String,
+    /// Which part of the interval between two moves its schedule begins after, so that not all games move at once.
+    pub offset: f64,
+    /// The last move that was sent, and the last that was confirmed to its sender.
+    pub sent: AtomicU64,
+    pub confirmed: AtomicU64,
+    /// The last event that each player has seen.
+    pub seen: Box<[AtomicU64]>,
+}
+
+impl Game {
+    /// When a move is due by a schedule that began at `from`.
+    pub fn due(&self, sequence: u64, from: Instant, interval: Duration) -> Instant {
+        #[expect(clippy::cast_precision_loss, reason = "no game has so many moves")]
+        let intervals = (sequence - 1) as f64 + self.offset;
+        from + interval.mul_f64(intervals)
+    }
+}
+
+/// When a player moves, once it is its turn.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// Never.
+    Silent,
+    /// At once.
+    AtOnce,
+    /// By a schedule of the game, which does not wait for a server that is late.
+    Every(Duration),
+    /// So long after the turn has begun.
+    Thinking(Duration),
+}
+
+/// How players of a run behave.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    pub pace: Pace,
+    pub payload_bytes: usize,
+    pub ack_every: u64,
+    /// The last move of a game.
+    pub moves: u64,
+    pub drops: Option<Drops>,
+}
+
+/// Players who are lost at random.
+#[derive(Debug, Clone, Copy)]
+pub struct Drops {
+    /// On average.
+    pub every: Duration,
+    /// At most.
+    pub away: Duration,
+}
+
+/// What everybody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Be there, and wait.
+    Gathering,
+    /// Play, from the first moment to the last. Nothing is said after this.
+    Playing { from: Instant, until: Instant },
+    /// Lose the connection.
+    Away,
+    /// Come back, since this moment.
+    Back(Instant),
+}
+
+/// What all players of a run have in common.
+pub struct Run {
+    pub tally: Tally,
+    /// What times in payloads count from.
+    pub began: Instant,
+}

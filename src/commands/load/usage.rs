@@ -1,0 +1,139 @@
+//! What server and load take of the machine: processor time and memory, before and after.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{client::Backend, commands::exposition::Exposition};
+
+/// What has been taken up to one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    server_cpu: f64,
+    server_bytes: f64,
+    load_cpu: f64,
+    resumes: Resumes,
+}
+
+/// What the server says of resumes, by where it found what was missed.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Resumes {
+    pub memory: f64,
+    pub redis: f64,
+    pub store: f64,
+    /// Seconds of all of them together, as the server counts them.
+    #[serde(skip)]
+    seconds: f64,
+}
+
+/// What a run has taken.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taken {
+    pub server_cpu_seconds: f64,
+    pub load_cpu_seconds: f64,
+    pub server_resident_bytes: f64,
+    pub server_grown_bytes: f64,
+    pub resumes_from: Resumes,
+}
+
+impl Taken {
+    /// What two times have taken together.
+    pub fn and(&self, later: &Self) -> Self {
+        let (one, other) = (&self.resumes_from, &later.resumes_from);
+        Self {
+            server_cpu_seconds: self.server_cpu_seconds + later.server_cpu_seconds,
+            load_cpu_seconds: self.load_cpu_seconds + later.load_cpu_seconds,
+            server_resident_bytes: later.server_resident_bytes,
+            server_grown_bytes: self.server_grown_bytes + later.server_grown_bytes,
+            resumes_from: Resumes {
+                memory: one.memory + other.memory,
+                redis: one.redis + other.redis,
+                store: one.store + other.store,
+                seconds: one.seconds + other.seconds,
+            },
+        }
+    }
+}
+
+impl Resumes {
+    /// Mean by the server's clock, in milliseconds: from the upgrade until the last event was handed to the socket.
+    pub fn mean_ms(&self) -> Option<f64> {
+        let resumes = self.memory + self.redis + self.store;
+        (resumes > 0.0).then(|| self.seconds / resumes * 1e3)
+    }
+}
+
+impl Usage {
+    /// Asks the server's metrics. `None` where they cannot be had.
+    pub async fn of(server: &Backend) -> Option<Self> {
+        let metrics = Exposition::parse(&server.get("/metrics").await.ok()?);
+        let value = |name| metrics.sum(name, &[]).unwrap_or_default();
+        let by = metrics.by("ws_resume_duration_seconds_count", "source");
+        let from = |source| by.get(source).copied().unwrap_or_default();
+        let seconds = value("ws_resume_duration_seconds_sum");
+        Some(Self {
+            server_cpu: value("process_cpu_seconds_total"),
+            server_bytes: value("process_resident_memory_bytes"),
+            load_cpu: own_cpu().as_secs_f64(),
+            resumes: Resumes { memory: from("memory"), redis: from("redis"), store: from("store"), seconds },
+        })
+    }
+
+    /// What was taken since `before`. A server that was started again meanwhile counts from its start.
+    pub fn since(&self, before: &Self) -> Taken {
+        let grown = |now: f64, before: f64| if now < before { now } else { now - before };
+        let (now, then) = (&self.resumes, &before.resumes);
+        let resumes_from = Resumes {
+            memory: grown(now.memory, then.memory),
+            redis: grown(now.redis, then.redis),
+            store: grown(now.store, then.store),
+            seconds: grown(now.seconds, then.seconds),
+        };
+        Taken {
+            server_cpu_seconds: grown(self.server_cpu, before.server_cpu),
+            load_cpu_seconds: self.load_cpu - before.load_cpu,
+            server_resident_bytes: self.server_bytes,
+            server_grown_bytes: self.server_bytes - before.server_bytes,
+            resumes_from,
+        }
+    }
+}
+
+/// Processor time of this process; nothing where the system does not say.
+fn own_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may hold spaces; user and system time are the 12th and 13th field after it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second().max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(server_cpu: f64, memory: f64, seconds: f64) -> Usage {
+        let resumes = Resumes { memory, seconds, ..Resumes::default() };
+        Usage { server_cpu, server_bytes: 100.0, load_cpu: 1.0, resumes }
+    }
+
+    #[test]
+    fn a_server_that_was_started_again_counts_from_its_start() {
+        let taken = usage(2.0, 4.0, 0.2).since(&usage(5.0, 2.0, 0.1));
+
+        assert_eq!((taken.server_cpu_seconds, taken.resumes_from.memory), (2.0, 2.0));
+        assert!(taken.resumes_from.mean_ms().is_some_and(|mean| (mean - 50.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn this_process_has_taken_some_time() {
+        let began = own_cpu();
+        let mut sum = 0_u64;
+        while own_cpu() == began {
+            sum = std::hint::black_box(sum + 1);
+        }
+
+        assert!(own_cpu() > began);
+    }
+}
