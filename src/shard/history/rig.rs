@@ -494,6 +494,7 @@ impl Rig {
             self.write(Fate::Lands);
             self.look(false);
             self.hear();
+            self.let_players_read();
         }
     }
 }
