@@ -65,7 +65,7 @@ async fn unknown_paths_and_methods_are_problems() {
     let kit = Kit::start();
     let caller = caller(&kit).await;
 
-    for path in ["/", "/v1", "/v1/nothing", "/v2/games/g1", "/admin/shards", "/docs/nothing"] {
+    for path in ["/nothing", "/v1", "/v1/nothing", "/v2/games/g1", "/admin/shards", "/docs/nothing"] {
         assert_eq!(caller.get(path).await.problem(), (404, "not_found".to_owned()), "{path}");
     }
     let refused = caller.call(Method::PATCH, GAME, "").await;
