@@ -53,8 +53,6 @@ const WORKER_CONNECTIONS: usize = 250_000;
 /// reckons with a clock that is up to 500 ms behind: a shorter time may be over before its timer is set, and is never
 /// noticed then.
 const LINGER: Duration = Duration::from_millis(600);
-/// How often the way down is looked at.
-const DRAIN_POLL: Duration = Duration::from_millis(10);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -264,10 +262,9 @@ async fn drain(edge: &Edge, servers: &[ServerHandle], engine: Engine) {
     tracing::info!(context = "App", connections = edge.connections.len(), "Draining");
     let grace = edge.live().settings.listen.shutdown_grace;
     edge.drain();
-    edge.connections.close_all(Farewell::Restart);
     let all_gone = async {
         while !edge.connections.is_empty() {
-            tokio::time::sleep(DRAIN_POLL).await;
+            edge.connections.close_all(Farewell::Restart).await;
         }
     };
     if timeout(grace / 2, all_gone).await.is_err() {

@@ -71,5 +71,5 @@ export function addSymbols() {
 
 /** A piece, as chess.js has it, to be seen. */
 export function pieceOf(piece) {
-  return drawing("svg", { class: `piece ${colourOf(piece)}`, viewBox: "4 2.6 37 38", "aria-hidden": "true" }, drawing("use", { href: `#piece-${piece.type}` }));
+  return drawing("svg", { class: `piece ${colourOf(piece)}`, viewBox: "1.5 1.5 42 42", "aria-hidden": "true" }, drawing("use", { href: `#piece-${piece.type}`, width: 45, height: 45 }));
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::sleep;
 
 use super::outbox::Outbox;
 use crate::{
@@ -27,6 +28,11 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// How long a connection has to close by itself before its socket is ended.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How many connections are told at once that the node goes.
+const CLOSED_AT_ONCE: usize = 256;
+/// Between them. All of 25,000 are told within a second.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(10);
 
 /// How many connections there may be, and how long one may be silent.
 #[derive(Debug, Clone, Copy)]
@@ -150,9 +156,14 @@ impl Connections {
         Ok(Admission { connections: Arc::clone(self), id, address, user })
     }
 
-    /// Closes every connection.
-    pub fn close_all(&self, why: Farewell) {
-        self.open.lock().outboxes.values().for_each(|watched| watched.outbox.close(why));
+    /// Closes every connection, so many at a time: goodbyes and returns are a stream and not a blow. What came in
+    /// meanwhile is left for another call; the first reason stands.
+    pub async fn close_all(&self, why: Farewell) {
+        let open: Vec<_> = self.open.lock().outboxes.values().map(|watched| Arc::clone(&watched.outbox)).collect();
+        for batch in open.chunks(CLOSED_AT_ONCE) {
+            batch.iter().for_each(|outbox| outbox.close(why));
+            sleep(BETWEEN_BATCHES).await;
+        }
     }
 
     /// Ends the sockets of all connections that are still there.
@@ -257,6 +268,21 @@ mod tests {
         assert_eq!(outbox.verdict(), None);
         connections.sweep(Timestamp::from_millis(30_001));
         assert_eq!(outbox.verdict(), Some(Farewell::HeartbeatTimeout));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_closed_some_at_a_time() {
+        let connections = connections(9_999, 9_999, 9_999);
+        let here: Vec<_> =
+            std::iter::repeat_with(|| Outbox::new(1, None, clock()).0).take(2 * CLOSED_AT_ONCE + 1).collect();
+        let _admissions: Vec<_> = here.iter().map(|outbox| connections.admit(None, None, outbox).unwrap()).collect();
+        let told = || here.iter().filter(|outbox| outbox.verdict() == Some(Farewell::Restart)).count();
+        let mut closing = std::pin::pin!(connections.close_all(Farewell::Restart));
+
+        assert_eq!(futures_util::FutureExt::now_or_never(&mut closing), None);
+        assert_eq!(told(), CLOSED_AT_ONCE);
+        closing.await;
+        assert_eq!(told(), here.len());
     }
 
     #[test]
