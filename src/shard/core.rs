@@ -165,7 +165,7 @@ impl Core {
             Notice::Elsewhere(change) => self.changed_elsewhere(change),
             Notice::Stands(stands) => stands.into_iter().for_each(|(game_id, stand)| self.compare(&game_id, stand)),
             // Whoever asked may be gone.
-            Notice::Live(reply) => drop(reply.send(self.live_games())),
+            Notice::Live(reply) => drop(reply.send(self.live_games().cloned().collect())),
             Notice::Drain => {
                 self.submit_marks();
                 self.vouched_at = Timestamp::default();
@@ -263,8 +263,7 @@ impl Core {
             let online = game.seats().iter().filter(|seat| seat.online);
             online.map(|seat| game.backlog(seat.last_ack)).max().unwrap_or(0)
         };
-        let live = self.rooms.iter().filter(|(_, room)| !room.members.is_empty());
-        let backlog = live.filter_map(|(game_id, _)| self.residents.peek(game_id)).map(online_backlog).max();
+        let backlog = self.live_games().filter_map(|game_id| self.residents.peek(game_id)).map(online_backlog).max();
         self.metrics.publish(&self.residents, backlog.unwrap_or(0));
     }
 

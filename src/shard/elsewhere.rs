@@ -89,9 +89,9 @@ impl Core {
     }
 
     /// Games that have connections.
-    pub(super) fn live_games(&self) -> Vec<GameId> {
+    pub(super) fn live_games(&self) -> impl Iterator<Item = &GameId> {
         let live = self.rooms.iter().filter(|(_, room)| !room.members.is_empty());
-        live.map(|(game_id, _)| game_id.clone()).collect()
+        live.map(|(game_id, _)| game_id)
     }
 
     /// What is in memory of a game is not to be gone on with.
