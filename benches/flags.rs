@@ -4,22 +4,23 @@
 //! Starts a server of its own, on SQLite or on the Postgres of `DATABASE_URL`. Server and players share the machine: this
 //! is an upper bound. Takes about half a minute.
 
+mod server;
+
 use std::{
     env,
-    net::TcpListener,
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
 use futures_util::future::join_all;
 use rejoin::{
-    client::{AccessClaims, Backend, Dial, Incoming, Link, Outgoing, Seat, mint_access_token},
+    client::{Incoming, Link, Outgoing, Seat},
     clock::Clock,
 };
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+use self::server::Server;
 
 /// Players who keep the server busy meanwhile.
 const LEVELS: [usize; 3] = [0, 16, 64];
@@ -28,8 +29,6 @@ const FLAGS: u64 = 400;
 /// When the first clock runs out, and how far apart the others follow.
 const FIRST_MS: u64 = 3_000;
 const APART_MS: u64 = 10;
-const API_TOKEN: &str = "the API token of the benches and long enough";
-const SECRET: &str = "the access token secret of the benches";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
@@ -37,7 +36,7 @@ fn main() {
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let server = Server::start();
+    let server = Server::start(&[("MAX_CONNECTIONS_PER_USER", &FLAGS.to_string())]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     println!("{:>7}  {:>8}  {:>27}", "players", "events/s", "flags late by, ms");
     println!("{:>7}  {:>8}  {:>6} {:>6} {:>6} {:>6}", "", "", "p50", "p95", "p99", "max");
@@ -97,58 +96,5 @@ async fn wait_for_flag(server: &Server, game_id: String, number: u64) -> i64 {
             let zero = i64::try_from(event.created_at_ms).expect("a time");
             return Clock::system().now().as_millis() - zero;
         }
-    }
-}
-
-struct Server {
-    child: Child,
-    url: String,
-    backend: Backend,
-    _folder: TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
-            .arg("serve")
-            .current_dir(folder.path())
-            .envs([("PORT", free.port().to_string().as_str()), ("ADMIN_PORT", "0"), ("LOG_LEVEL", "warn")])
-            .envs([("API_TOKEN", API_TOKEN), ("ACCESS_TOKEN_SECRET", SECRET)])
-            .envs([("WS_RATE_PER_SECOND", "1000000"), ("WS_RATE_BURST", "1000000")])
-            .env("MAX_CONNECTIONS_PER_USER", FLAGS.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let url = format!("http://{free}");
-        let backend = Backend::new(&url, API_TOKEN);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            while backend.make_game("first", &[], None).await.is_err() {
-                let ended = child.try_wait().expect("it is our child");
-                assert!(ended.is_none(), "the server ended: {ended:?}");
-                sleep(Duration::from_millis(50)).await;
-            }
-        });
-        Self { child, backend, url, _folder: folder }
-    }
-
-    fn dial(&self, game_id: &str, user_id: &str) -> Dial {
-        let claims = AccessClaims {
-            user_id: user_id.to_owned(),
-            games: Some(vec![game_id.to_owned()]),
-            role: None,
-            lifetime: Duration::from_secs(600),
-        };
-        let token = mint_access_token(&claims, SECRET).expect("a token");
-        Dial::new(&self.url, game_id).with_access_token(token)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

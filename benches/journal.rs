@@ -5,6 +5,8 @@
 //! Every game waits for its event before it sends the next, as a game does. Starts a Postgres of its own by
 //! `scripts/services`, or uses that of `DATABASE_URL`. Takes about two minutes.
 
+mod postgres;
+
 use std::{
     env,
     io::Write as _,
@@ -42,7 +44,7 @@ fn main() {
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let url = start_postgres();
+    let url = postgres::start();
     let runtime = Runtime::new().expect("a runtime");
     let options = OpenOptions { pool_max: POOL, ..OpenOptions::default() };
     let open = || PostgresStore::open(&url, &options, runtime.handle()).expect("the store opens");
@@ -239,37 +241,22 @@ fn pgbench(url: &str, games: usize) -> (f64, f64) {
          select 'pgbench-{games}-' || number, 'e', 0, 0, 0, 0, 0, '[]' from generate_series(1, {games}) number
          on conflict do nothing"
     );
-    run(Command::new("psql").args([url, "-qc", &setup]));
+    postgres::run(Command::new("psql").args([url, "-qc", &setup]));
     let mut file = env::temp_dir();
     file.push(format!("rejoin-pgbench-{}.sql", process::id()));
     std::fs::File::create(&file).and_then(|mut file| file.write_all(script.as_bytes())).expect("a script");
     let clients = games.min(16).to_string();
     let seconds = LASTING.as_secs().to_string();
-    let output = run(Command::new("pgbench")
-        .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"])
-        .arg(&file)
-        .arg(url));
+    let output = postgres::run(
+        Command::new("pgbench")
+            .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"])
+            .arg(&file)
+            .arg(url),
+    );
     let _ = std::fs::remove_file(file);
     let number = |label: &str| {
         let line = output.lines().find(|line| line.contains(label)).unwrap_or_default();
         line.split(" = ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(f64::NAN)
     };
     (number("tps"), number("latency average"))
-}
-
-/// The server's URL. It ends with this process.
-fn start_postgres() -> String {
-    let folder = env::temp_dir().join(format!("rejoin-bench-{}", process::id()));
-    let services = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services");
-    let urls = run(Command::new(services)
-        .args(["up", "postgres"])
-        .env("SERVICES_FOLDER", folder)
-        .env("SERVICES_FOR", process::id().to_string()));
-    urls.trim().strip_prefix("DATABASE_URL=").expect("a URL").to_owned()
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
