@@ -8,6 +8,7 @@ mod page;
 mod play;
 mod player;
 mod report;
+mod residents;
 mod sampler;
 mod spawned;
 mod storm;
@@ -156,6 +157,11 @@ pub async fn run(options: &LoadOptions, access_secret: &str, api_token: &str) ->
 fn settings(scenario: &Scenario) -> Vec<(&'static str, String)> {
     match scenario {
         Scenario::Churn(options) => vec![("SESSION_TOKEN_TTL_SECONDS", options.ttl.as_secs().to_string())],
+        // Else they might not fit, and be evicted as they are made.
+        Scenario::Play(options) if options.resident > 0 => {
+            let bytes = u64::from(options.resident + options.table.games) * BYTES_A_GAME + BYTES_BESIDE;
+            vec![("MEMORY_BUDGET_BYTES", bytes.to_string())]
+        }
         Scenario::Play(_) | Scenario::Storm(_) | Scenario::Idle(_) | Scenario::Mixed(_) => Vec::new(),
     }
 }
@@ -172,6 +178,10 @@ fn keep(path: &Path, text: Option<&str>) -> Result<(), LoadError> {
     };
     written.map_err(|source| LoadError::Write { path: path.to_owned(), source })
 }
+
+/// Several times what a server reckons for a game in which nothing has happened, and for one in which much has.
+const BYTES_A_GAME: u64 = 8 * 1024;
+const BYTES_BESIDE: u64 = 512 * 1024 * 1024;
 
 #[expect(clippy::disallowed_methods, reason = "a report says when it was, and nothing is reckoned from it")]
 fn now() -> Moment {

@@ -74,6 +74,30 @@ async fn play_keeps_a_schedule_on_a_server_of_its_own_and_draws_it() {
 }
 
 #[tokio::test]
+async fn play_goes_on_beside_games_that_only_lie_in_memory() {
+    let line = ["play", "--spawn", "--games", "2", "--moves", "5", "--resident", "60"];
+
+    let (json, table, status) = load(&line).await;
+
+    assert_eq!(
+        (status, &json["counts"]["resident"], &json["headSequences"]),
+        (Some(0), &json!(60), &json!(10)),
+        "{table}"
+    );
+}
+
+#[tokio::test]
+async fn games_that_were_to_lie_in_memory_and_do_not_fail_the_run() {
+    let server = Server::with(&[("MEMORY_BUDGET_BYTES", "65536"), ANY_RATE[0], ANY_RATE[1]]).await;
+    let line = ["play", "--url", &server.url(), "--games", "1", "--moves", "2", "--resident", "300"];
+
+    let (_, table, status) = load(&line).await;
+
+    assert_eq!(status, Some(1), "{table}");
+    assert!(table.contains("of 301 games are in memory, which MEMORY_BUDGET_BYTES bounds"), "{table}");
+}
+
+#[tokio::test]
 async fn a_move_that_is_refused_for_good_fails_the_run() {
     let server = Server::with(&[("MAX_ITEM_BYTES", "64")]).await;
     let line = ["play", "--url", &server.url(), "--games", "1", "--payload", "100", "--for", "1s"];
@@ -105,6 +129,27 @@ async fn a_storm_brings_everybody_back_from_where_their_games_are_left() {
         assert_eq!(from("memory") + from("store"), 7.0, "{cold}: {table}");
         assert_eq!(json["latencyMs"]["return"]["count"], 7, "{cold}: {table}");
     }
+}
+
+#[tokio::test]
+async fn a_storm_at_a_rate_brings_them_back_one_after_the_other() {
+    let line = ["storm", "--spawn", "--connections", "9", "--players", "3", "--tail", "20", "--rate", "10"];
+
+    let (json, table, status) = load(&line).await;
+
+    assert_eq!(
+        (status, &json["counts"]["resumed"], &json["askedPerSecond"]),
+        (Some(0), &json!(9), &json!(10.0)),
+        "{table}"
+    );
+    // The last of nine comes eight intervals after the first.
+    assert!(json["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.8), "{table}");
+    assert_eq!(
+        (&json["latencyMs"]["return"]["count"], &json["counts"]["replayed"]),
+        (&json!(9), &json!(180)),
+        "{table}"
+    );
+    assert!(json["resumeP99WithinMs"].is_number() && table.contains(" ms, p99 up to "), "{table}");
 }
 
 // --- idle, churn, mixed -------------------------------------------------------------------------------------------
@@ -159,6 +204,8 @@ fn what_is_out_of_bounds_is_named() {
         (vec!["idle", "--connections", "70000"], "--connections"),
         (vec!["storm", "--cold", "quite"], "--cold"),
         (vec!["storm", "--cold", "all"], "--spawn"),
+        (vec!["storm", "--rate", "0"], "--rate"),
+        (vec!["play", "--resident", "10000001"], "--resident"),
         (vec!["churn", "--ttl", "soon"], "--ttl"),
         (vec!["play", "--json", "/nowhere/load.json"], "/nowhere/load.json"),
     ] {

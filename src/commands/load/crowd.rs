@@ -48,7 +48,7 @@ impl Crowd {
             let id = format!("{}-{name}{number}", venue.prefix);
             let seen = (0..players).map(|_| AtomicU64::new(0)).collect();
             let offset = f64::from(number) / f64::from(games);
-            Arc::new(Game { id, offset, sent: AtomicU64::new(0), confirmed: AtomicU64::new(0), seen })
+            Arc::new(Game { id, number, offset, sent: AtomicU64::new(0), confirmed: AtomicU64::new(0), seen })
         };
         let games: Vec<_> = (0..games).map(game).collect();
         let make = async |game: &Arc<Game>| {
@@ -218,7 +218,8 @@ mod tests {
 
     fn game(sent: u64, confirmed: u64, seen: [u64; 2]) -> Game {
         let seen = seen.map(AtomicU64::new).into();
-        Game { id: "g".to_owned(), offset: 0.0, sent: AtomicU64::new(sent), confirmed: AtomicU64::new(confirmed), seen }
+        let (sent, confirmed) = (AtomicU64::new(sent), AtomicU64::new(confirmed));
+        Game { id: "g".to_owned(), number: 3, offset: 0.0, sent, confirmed, seen }
     }
 
     #[test]
@@ -226,5 +227,12 @@ mod tests {
         assert_eq!(is_settled(&game(3, 3, [3, 3])), Ok(()));
         assert_eq!(is_settled(&game(3, 3, [3, 2])), Err("g-p1 has seen 2 of 3 events".to_owned()));
         assert!(is_settled(&game(4, 3, [3, 3])).is_err_and(|what| what.starts_with("move 4 was sent and never")));
+    }
+
+    #[test]
+    fn players_of_all_games_follow_each_other() {
+        let game = game(0, 0, [0, 0]);
+
+        assert_eq!([game.seats_before(0), game.seats_before(1)], [6, 7]);
     }
 }

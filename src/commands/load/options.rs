@@ -74,12 +74,15 @@ pub struct PlayOptions {
     pub moves: Option<u64>,
     #[command(flatten)]
     pub style: MoveOptions,
+    /// Games beside those that are played, which only lie in the server's memory
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = value_parser!(u32).range(0..=10_000_000))]
+    pub resident: u32,
     /// How long to play
     #[arg(long = "for", default_value = "30s", value_name = "DURATION", value_parser = span)]
     pub lasting: Duration,
 }
 
-/// Everybody loses the connection at once, and comes back at once, to a tail of missed events.
+/// Everybody loses the connection at once, and comes back, at once or at a rate, to a tail of missed events.
 #[derive(Debug, Clone, Args)]
 pub struct StormOptions {
     #[command(flatten)]
@@ -96,13 +99,16 @@ pub struct StormOptions {
     /// What has been forgotten when they come back
     #[arg(long, default_value = "none", value_enum)]
     pub cold: Cold,
+    /// How many come back in a second, by a schedule that waits for nobody; left out: everybody at once
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
     /// How many storms, one after the other
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000))]
     pub rounds: u32,
     /// Bytes of each payload
     #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = value_parser!(u32).range(40..=60_000))]
     pub payload: u32,
-    /// How long a storm may take until everybody is back
+    /// How long a storm may take from when the last one was to come back until everybody is back
     #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = span)]
     pub within: Duration,
 }

@@ -9,6 +9,7 @@ use super::{
     churn::{self, Churn},
     crowd::Crowd,
     options::{IdleOptions, MixedOptions, MoveOptions, PlayOptions},
+    residents::Residents,
     terms::{Drops, Pace, Phase, Style},
     venue::Venue,
     window::Window,
@@ -17,7 +18,7 @@ use super::{
 /// Games between players who move in turn.
 ///
 /// # Errors
-/// As [`Crowd::gather`].
+/// As [`Crowd::gather`] and [`Residents::make`].
 pub async fn play(venue: &Venue, options: &PlayOptions) -> Result<Outcome, LoadError> {
     let pace = match options.rate {
         Some(rate) => Pace::Every(Duration::from_secs_f64(1.0 / rate)),
@@ -26,17 +27,21 @@ pub async fn play(venue: &Venue, options: &PlayOptions) -> Result<Outcome, LoadE
     let moves = options.moves.unwrap_or(u64::MAX);
     let style = Style { moves, ..style(pace, options.style) };
     let table = (options.table.games, options.table.players);
+    let residents = Residents::make(venue, options.resident).await?;
     let crowd = Crowd::gather(venue, "g", table, options.table.connections()?, style).await?;
+    residents.must_be_there(venue, options.table.games).await;
     let window = Window::open(venue).await;
     let (from, until) = (window.from(), window.from() + options.lasting);
     crowd.tell(Phase::Playing { from, until });
     crowd.played(until, moves).await;
     let measured = window.close(venue).await;
+    residents.must_be_there(venue, options.table.games).await;
     let heads = crowd.judge(venue).await;
     if let Pace::Every(interval) = pace {
         crowd.count_unplayed(venue, (from, interval), (moves, until));
     }
     crowd.leave(venue).await;
+    residents.leave(venue).await;
     Ok(Outcome { measured, heads: Some(heads), asked_rate: asked(options) })
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use uuid::Uuid;
 
@@ -177,11 +177,12 @@ impl Player {
                 }
                 Ok(Left::AsTold) => {
                     self.run.tally.count(Count::Cut);
-                    let Some(since) = self.told_to_return().await else { return };
+                    let Some(due) = self.told_to_return().await else { return };
+                    sleep_until(due).await;
                     if !self.come_back().await {
                         return;
                     }
-                    self.run.tally.time(Latency::Return, since.elapsed());
+                    self.run.tally.time(Latency::Return, due.elapsed());
                     continue;
                 }
                 Err(error) => {
@@ -222,10 +223,11 @@ impl Player {
         true
     }
 
+    /// Waits until it is told to come back; returns when that is.
     async fn told_to_return(&mut self) -> Option<Instant> {
         loop {
-            if let Phase::Back(since) = *self.phases.borrow_and_update() {
-                return Some(since);
+            if let Phase::Back { from, apart } = *self.phases.borrow_and_update() {
+                return Some(from + apart * self.game.seats_before(self.place));
             }
             self.phases.changed().await.ok()?;
         }

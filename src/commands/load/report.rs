@@ -62,7 +62,7 @@ impl LoadReport {
 
     /// Bytes that the server has grown by for each connection held.
     pub fn bytes_a_connection(&self) -> Option<f64> {
-        let taken = self.taken.filter(|_| self.scenario == "idle" && self.online > 0)?;
+        let taken = self.taken.as_ref().filter(|_| self.scenario == "idle" && self.online > 0)?;
         Some(taken.server_grown_bytes / float(self.online))
     }
 
@@ -98,6 +98,7 @@ impl LoadReport {
             "bytesPerConnection": self.bytes_a_connection(),
             "latencyMs": latencies,
             "taken": self.taken,
+            "resumeP99WithinMs": self.taken.as_ref().and_then(|taken| taken.resumes_from.p99_within_ms()),
             "refusals": self.refusals,
             "faults": { "count": self.faults.count, "first": self.faults.first },
         })
@@ -156,12 +157,13 @@ impl LoadReport {
         if let Some(bytes) = self.bytes_a_connection() {
             writeln!(f, "a connection: {:.1} kB of the server's memory", bytes / 1e3)?;
         }
-        let from = taken.resumes_from;
+        let from = &taken.resumes_from;
         if let Some(mean) = from.mean_ms() {
             let [memory, redis, store] = [from.memory, from.redis, from.store];
+            let p99 = from.p99_within_ms().map(|bound| format!(", p99 up to {bound} ms")).unwrap_or_default();
             writeln!(
                 f,
-                "resumes by the server's clock: mean {mean:.2} ms; from memory {memory}, Redis {redis}, store {store}"
+                "resumes by the server's clock: mean {mean:.2} ms{p99}; from memory {memory}, Redis {redis}, store {store}"
             )?;
         }
         writeln!(f)

@@ -1,4 +1,4 @@
-//! The scenario `storm`: everybody is lost at once, misses a tail of events, and comes back at once.
+//! The scenario `storm`: everybody is lost at once, misses a tail of events, and comes back, at once or at a rate.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -40,6 +40,8 @@ pub async fn storm(venue: &mut Venue, options: &StormOptions) -> Result<Outcome,
     {
         last.seen.iter().skip(taken as usize).for_each(|seen| seen.store(u64::MAX, Ordering::Relaxed));
     }
+    let apart = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+    let within = options.within + apart * options.connections;
     let mut measured = Measured::default();
     for round in 0..options.rounds {
         crowd.tell(Phase::Away);
@@ -48,9 +50,9 @@ pub async fn storm(venue: &mut Venue, options: &StormOptions) -> Result<Outcome,
         forget(venue, options.cold).await?;
         let returned = venue.tally().of(Count::Resumed) + u64::from(options.connections);
         let window = Window::open(venue).await;
-        let since = Instant::now();
-        crowd.tell(Phase::Back(since));
-        while venue.tally().of(Count::Resumed) < returned && since.elapsed() < options.within {
+        let from = Instant::now();
+        crowd.tell(Phase::Back { from, apart });
+        while venue.tally().of(Count::Resumed) < returned && from.elapsed() < within {
             sleep(LOOK_EVERY).await;
         }
         measured = measured.and(window.close(venue).await);
@@ -58,12 +60,12 @@ pub async fn storm(venue: &mut Venue, options: &StormOptions) -> Result<Outcome,
         crowd.until(venue, Duration::ZERO, |game| has_seen(game, head)).await;
         let missing = returned.saturating_sub(venue.tally().of(Count::Resumed));
         if missing > 0 {
-            venue.tally().fault("storm", format_args!("{missing} players were not back within {:?}", options.within));
+            venue.tally().fault("storm", format_args!("{missing} players were not back within {within:?}"));
         }
     }
     let heads = crowd.judge(venue).await;
     crowd.leave(venue).await;
-    Ok(Outcome { measured, heads: Some(heads), asked_rate: None })
+    Ok(Outcome { measured, heads: Some(heads), asked_rate: options.rate })
 }
 
 /// Waits until nobody is there any more, by our count and the server's.

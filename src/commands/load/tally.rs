@@ -41,6 +41,8 @@ pub enum Count {
     Revoked,
     /// Sessions that expired, and were refused from then on.
     Expired,
+    /// Games that were made to lie in memory.
+    Resident,
 }
 
 /// What is timed.
@@ -54,7 +56,7 @@ pub enum Latency {
     Connect,
     /// From dialling until the last missed event was there.
     Resume,
-    /// The same, from the moment at which everybody came back.
+    /// The same, from when a player was meant to come back.
     Return,
     /// From when a session was meant to be made until it was.
     Open,
@@ -63,7 +65,7 @@ pub enum Latency {
 }
 
 impl Count {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Sent,
         Self::Confirmed,
         Self::Unplayed,
@@ -77,6 +79,7 @@ impl Count {
         Self::Opened,
         Self::Revoked,
         Self::Expired,
+        Self::Resident,
     ];
 
     pub fn name(self) -> &'static str {
@@ -94,6 +97,7 @@ impl Count {
             Self::Opened => "opened",
             Self::Revoked => "revoked",
             Self::Expired => "expired",
+            Self::Resident => "resident",
         }
     }
 }

@@ -9,6 +9,8 @@ use super::tally::Tally;
 /// One game of a run, as its players and those who judge them share it.
 pub struct Game {
     pub id: String,
+    /// How many games were made before it.
+    pub number: u32,
     /// Which part of the interval between two moves its schedule begins after, so that not all games move at once.
     pub offset: f64,
     /// The last move that was sent, and the last that was confirmed to its sender.
@@ -24,6 +26,12 @@ impl Game {
         #[expect(clippy::cast_precision_loss, reason = "no game has so many moves")]
         let intervals = (sequence - 1) as f64 + self.offset;
         from + interval.mul_f64(intervals)
+    }
+
+    /// How many players have a seat before this one, in all games of as many.
+    pub fn seats_before(&self, place: usize) -> u32 {
+        let [players, place] = [self.seen.len(), place].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        self.number * players + place
     }
 }
 
@@ -69,8 +77,8 @@ pub enum Phase {
     Playing { from: Instant, until: Instant },
     /// Lose the connection.
     Away,
-    /// Come back, since this moment.
-    Back(Instant),
+    /// Come back from this moment on, by a schedule: one so long after the other. At once where that is nothing.
+    Back { from: Instant, apart: Duration },
 }
 
 /// What all players of a run have in common.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{client::Backend, commands::exposition::Exposition};
 
 /// What has been taken up to one moment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Usage {
     server_cpu: f64,
     server_bytes: f64,
@@ -16,7 +16,7 @@ pub struct Usage {
 }
 
 /// What the server says of resumes, by where it found what was missed.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Resumes {
     pub memory: f64,
     pub redis: f64,
@@ -24,10 +24,13 @@ pub struct Resumes {
     /// Seconds of all of them together, as the server counts them.
     #[serde(skip)]
     seconds: f64,
+    /// How many took up to a bound in seconds, the bound as the server writes it.
+    #[serde(skip)]
+    up_to: Vec<(String, f64)>,
 }
 
 /// What a run has taken.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Taken {
     pub server_cpu_seconds: f64,
@@ -51,6 +54,7 @@ impl Taken {
                 redis: one.redis + other.redis,
                 store: one.store + other.store,
                 seconds: one.seconds + other.seconds,
+                up_to: together(&one.up_to, &other.up_to, |one, other| one + other),
             },
         }
     }
@@ -62,6 +66,20 @@ impl Resumes {
         let resumes = self.memory + self.redis + self.store;
         (resumes > 0.0).then(|| self.seconds / resumes * 1e3)
     }
+
+    /// The lowest of the histogram's bounds that 99 of 100 kept, in milliseconds; `None` also where it has none so high.
+    pub fn p99_within_ms(&self) -> Option<f64> {
+        let resumes = self.memory + self.redis + self.store;
+        let bounds = self.up_to.iter().filter(|(_, count)| resumes > 0.0 && *count >= 0.99 * resumes);
+        let bounds = bounds.filter_map(|(bound, _)| bound.parse().ok()).filter(|bound: &f64| bound.is_finite());
+        bounds.min_by(f64::total_cmp).map(|bound| bound * 1e3)
+    }
+}
+
+/// Each bound's counts, put together; in a histogram all have the same bounds.
+fn together(one: &[(String, f64)], other: &[(String, f64)], by: impl Fn(f64, f64) -> f64) -> Vec<(String, f64)> {
+    let count = |bound: &str| other.iter().find(|(other, _)| other == bound).map_or(0.0, |(_, count)| *count);
+    one.iter().map(|(bound, one)| (bound.clone(), by(*one, count(bound)))).collect()
 }
 
 impl Usage {
@@ -72,11 +90,13 @@ impl Usage {
         let by = metrics.by("ws_resume_duration_seconds_count", "source");
         let from = |source| by.get(source).copied().unwrap_or_default();
         let seconds = value("ws_resume_duration_seconds_sum");
+        let up_to = metrics.by("ws_resume_duration_seconds_bucket", "le");
+        let up_to = up_to.into_iter().map(|(bound, count)| (bound.to_owned(), count)).collect();
         Some(Self {
             server_cpu: value("process_cpu_seconds_total"),
             server_bytes: value("process_resident_memory_bytes"),
             load_cpu: own_cpu().as_secs_f64(),
-            resumes: Resumes { memory: from("memory"), redis: from("redis"), store: from("store"), seconds },
+            resumes: Resumes { memory: from("memory"), redis: from("redis"), store: from("store"), seconds, up_to },
         })
     }
 
@@ -89,6 +109,7 @@ impl Usage {
             redis: grown(now.redis, then.redis),
             store: grown(now.store, then.store),
             seconds: grown(now.seconds, then.seconds),
+            up_to: together(&now.up_to, &then.up_to, grown),
         };
         Taken {
             server_cpu_seconds: grown(self.server_cpu, before.server_cpu),
@@ -124,6 +145,18 @@ mod tests {
 
         assert_eq!((taken.server_cpu_seconds, taken.resumes_from.memory), (2.0, 2.0));
         assert!(taken.resumes_from.mean_ms().is_some_and(|mean| (mean - 50.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_bound_that_99_of_100_kept_is_told() {
+        let resumes = |up_to: [f64; 3]| {
+            let up_to = ["0.001", "0.01", "+Inf"].map(str::to_owned).into_iter().zip(up_to).collect();
+            Resumes { memory: 100.0, up_to, ..Resumes::default() }
+        };
+
+        assert_eq!(resumes([98.0, 99.0, 100.0]).p99_within_ms(), Some(10.0));
+        assert_eq!(resumes([99.0, 100.0, 100.0]).p99_within_ms(), Some(1.0));
+        assert_eq!(resumes([0.0, 98.0, 100.0]).p99_within_ms(), None);
     }
 
     #[test]

@@ -134,8 +134,8 @@ mod tests {
     fn player() -> Player {
         let run = Run { tally: Tally::default(), began: Instant::now() };
         let seen = [0, 0].map(AtomicU64::new).into();
-        let game =
-            Game { id: "g".to_owned(), offset: 0.0, sent: AtomicU64::new(0), confirmed: AtomicU64::new(0), seen };
+        let (sent, confirmed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let game = Game { id: "g".to_owned(), number: 0, offset: 0.0, sent, confirmed, seen };
         let style = Style { pace: Pace::AtOnce, payload_bytes: 40, ack_every: 3, moves: 9, drops: None };
         let (dial, phases) = (Dial::new("http://h", "g"), watch::channel(Phase::Gathering).1);
         let mut player = Player::new(Arc::new(run), Arc::new(game), 0, "ann".to_owned(), style, dial, phases);
