@@ -1,10 +1,15 @@
 //! Group commit: what many games have to write goes to the durable store in one transaction.
 //!
-//! Owns the queue before the store and the size of a batch. There is no timer: a batch is what came while the one
-//! before it was being committed, so that a lone write never waits and a crowd shares the cost of a sync.
+//! Owns the queues before the store and the size of a batch. There is no timer: a batch is what came while the one
+//! before it was being committed, so that a lone write never waits and a crowd shares the cost of a sync. How far users
+//! have seen goes beside the events where the store takes two at a time: nobody waits for it.
 
 use std::sync::Arc;
 
+use futures_util::{
+    FutureExt,
+    future::{OptionFuture, join},
+};
 use tokio::sync::mpsc;
 
 use super::{Busy, metrics::JournalMetrics};
@@ -14,6 +19,8 @@ use crate::store::{Outcome, Store, StoreError, Write};
 const QUEUE: usize = 8_192;
 /// Events of one batch. Beyond some hundreds a bigger batch only takes longer.
 const BATCH_EVENTS: usize = 1_024;
+/// Rows of one batch of marks: it holds its games' rows, for which their next events wait.
+const BATCH_MARKS: usize = 32;
 
 /// What came of a submission.
 pub type Written = Result<Outcome, StoreError>;
@@ -24,53 +31,76 @@ pub struct Submission {
     pub then: Box<dyn FnOnce(Written) + Send>,
 }
 
-/// Where to submit what is to be written. Clones share one queue.
+/// Where to submit what is to be written. Clones share the queues.
 #[derive(Clone)]
 pub struct Journal {
-    queue: mpsc::Sender<Submission>,
+    events: mpsc::Sender<Submission>,
+    /// The same queue, where the store has one writer.
+    marks: mpsc::Sender<Submission>,
+    metrics: Arc<JournalMetrics>,
 }
 
 impl Journal {
     /// Starts a journal before a store, and returns the task that ends once every clone is dropped and all is written.
     pub fn start(store: Store, metrics: Arc<JournalMetrics>) -> (Self, impl Future<Output = ()> + Send) {
-        let (queue, submissions) = mpsc::channel(QUEUE);
-        (Self { queue }, run(store, submissions, metrics))
+        let (events, submissions) = mpsc::channel(QUEUE);
+        let of_events = run(store.clone(), submissions, BATCH_EVENTS, Arc::clone(&metrics));
+        let (marks, of_marks) = if store.is_shared() {
+            let (marks, submissions) = mpsc::channel(QUEUE);
+            (marks, Some(run(store, submissions, BATCH_MARKS, Arc::clone(&metrics))))
+        } else {
+            (events.clone(), None)
+        };
+        let writing = join(of_events, OptionFuture::from(of_marks)).map(|_| ());
+        (Self { events, marks, metrics }, writing)
     }
 
     /// A journal whose submissions the caller takes out by itself.
     #[cfg(test)]
     pub fn by_hand() -> (Self, mpsc::Receiver<Submission>) {
-        let (queue, submissions) = mpsc::channel(QUEUE);
-        (Self { queue }, submissions)
+        let (events, submissions) = mpsc::channel(QUEUE);
+        let metrics = Arc::new(JournalMetrics::register(&mut prometheus_client::registry::Registry::default()));
+        (Self { marks: events.clone(), events, metrics }, submissions)
     }
 
-    /// Queues a write. Writes of one game are written in the order they are submitted.
+    /// Queues a write. Writes of one game are written in the order they are submitted, but for its marks: each of those
+    /// says what it holds for, and only moves forward.
     ///
     /// # Errors
     /// `Busy::Journal`, with the write: the queue is full. Nothing will be written.
     pub fn submit(&self, submission: Submission) -> Result<(), (Busy, Submission)> {
-        self.queue.try_send(submission).map_err(|refused| match refused {
+        let queue = if matches!(submission.write, Write::Marks { .. }) { &self.marks } else { &self.events };
+        let queued = queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(submission) | mpsc::error::TrySendError::Closed(submission) => {
                 (Busy::Journal, submission)
             }
-        })
+        });
+        if queued.is_ok() {
+            self.metrics.depth.inc();
+        }
+        queued
     }
 }
 
-async fn run(store: Store, mut submissions: mpsc::Receiver<Submission>, metrics: Arc<JournalMetrics>) {
+async fn run(
+    store: Store,
+    mut submissions: mpsc::Receiver<Submission>,
+    batch_rows: usize,
+    metrics: Arc<JournalMetrics>,
+) {
     while let Some(first) = submissions.recv().await {
-        let mut events = weight(&first.write);
+        let mut rows = weight(&first.write);
         let (mut writes, mut waiting) = (vec![first.write], vec![first.then]);
-        while events < BATCH_EVENTS
+        while rows < batch_rows
             && let Ok(submission) = submissions.try_recv()
         {
-            events += weight(&submission.write);
+            rows += weight(&submission.write);
             writes.push(submission.write);
             waiting.push(submission.then);
         }
-        metrics.depth.set(i64::try_from(submissions.len()).unwrap_or(i64::MAX));
+        metrics.depth.dec_by(i64::try_from(writes.len()).unwrap_or(i64::MAX));
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-        metrics.batch_events.observe(events as f64);
+        metrics.batch_events.observe(rows as f64);
 
         let begun = tokio::time::Instant::now();
         let outcomes = store.commit(writes).await;

@@ -76,10 +76,11 @@ pub struct Member {
 #[derive(Default)]
 pub struct Marks {
     pub seats: BTreeSet<UserId>,
+    pub seats_in_flight: bool,
     pub floor: bool,
-    /// The oldest acknowledgement whose pruning is not yet durable.
+    pub floor_in_flight: bool,
+    /// The oldest acknowledgement whose pruning is not yet on its way.
     pub pruned_since: Option<Timestamp>,
-    pub in_flight: bool,
 }
 
 /// What goes on about a game's clocks.
@@ -208,6 +209,6 @@ impl Room {
 impl Marks {
     /// Whether something has yet to be written.
     pub fn is_pending(&self) -> bool {
-        self.in_flight || self.floor || !self.seats.is_empty()
+        self.seats_in_flight || !self.seats.is_empty() || self.floor_in_flight || self.floor
     }
 }

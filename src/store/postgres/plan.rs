@@ -13,8 +13,8 @@ use crate::{
     store::{Append, ClockChange, Floor, GameChange, SeatMark, Served, Write},
 };
 
-/// Games whose floors are raised in one statement: by more, each row takes several times as long.
-pub(super) const FLOORS_A_STATEMENT: usize = 16;
+/// Games whose floors are raised in one statement: it holds their rows for some milliseconds.
+pub(super) const FLOORS_A_STATEMENT: usize = 32;
 
 /// Writes that do not touch each other, each with its place in the batch, in the order of their games' names.
 #[derive(Default)]
