@@ -126,7 +126,8 @@ impl Handler<Enqueued> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, Enqueued { command, place, at }: Enqueued, context: &mut Self::Context) {
-        self.core.taken_out(place.give_back(), at.elapsed());
+        drop(place);
+        self.core.taken_out(at.elapsed());
         let game_id = command.game_id.clone();
         self.turn(Some(&game_id), context, |core| core.command(command));
     }

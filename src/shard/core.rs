@@ -78,7 +78,7 @@ pub struct Core {
     pub(super) postbox: Postbox,
     pub(super) residents: Residents<GameId, Game>,
     shrinking: Shrinking,
-    pub(super) rooms: HashMap<GameId, Room>,
+    pub(super) rooms: HashMap<GameId, Room, lru::DefaultHasher>,
     pub(super) marking: Marking,
     /// The games whose clocks run here.
     pub(super) watch: Watch,
@@ -118,7 +118,7 @@ impl Core {
             postbox,
             residents: Residents::new(budget_bytes),
             shrinking: Shrinking::met(budget_bytes),
-            rooms: HashMap::new(),
+            rooms: HashMap::default(),
             marking,
             watch: Watch::default(),
             vouched_at,
@@ -206,9 +206,8 @@ impl Core {
         self.residents.fit();
     }
 
-    /// Notes that a command was taken out of the mailbox, how many are left there, and how long it had waited.
-    pub fn taken_out(&self, left: usize, waited: Duration) {
-        self.metrics.queue_depth.set(i64::try_from(left).unwrap_or(i64::MAX));
+    /// Notes how long a command had waited in the mailbox.
+    pub fn taken_out(&self, waited: Duration) {
         self.metrics.mailbox_wait.observe(waited.as_secs_f64());
     }
 

@@ -58,7 +58,10 @@ impl Core {
     /// Whether memory alone would refuse what another node may have made right: it may have let the user in, given the
     /// seat out, kept the session alive, or recorded what is spoken of. The durable store has the last word then.
     pub(super) fn is_to_be_asked_elsewhere(&self, game_id: &GameId, deed: &Deed) -> bool {
-        let Some(game) = self.residents.peek(game_id).filter(|_| self.bus.has_neighbours()) else { return false };
+        if !self.bus.has_neighbours() {
+            return false;
+        }
+        let Some(game) = self.residents.peek(game_id) else { return false };
         let now = self.clock.now();
         match deed {
             Deed::Join(join) => {

@@ -38,15 +38,6 @@ pub struct ShardHandle {
 /// A place in a mailbox, given back when the command is taken out or dropped.
 pub struct Place(Arc<AtomicUsize>);
 
-impl Place {
-    /// Gives the place back and returns how many are left taken.
-    pub fn give_back(self) -> usize {
-        let depth = Arc::clone(&self.0);
-        drop(self);
-        depth.load(Ordering::Relaxed)
-    }
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -83,7 +74,6 @@ impl ShardHandle {
             drop(place);
             return Err(command);
         }
-        self.metrics.queue_depth.set(i64::try_from(self.depth()).unwrap_or(i64::MAX));
         self.send(Enqueued { command, place, at: Instant::now() });
         Ok(())
     }
@@ -164,6 +154,10 @@ impl Shards {
 
     /// How each shard does; `None` for one that does not answer in time.
     pub async fn stats(&self, within: Duration) -> Vec<Option<ShardStats>> {
+        // Here and not with each command: the shard's thread and all that ask it would fight over one number.
+        for shard in &self.shards {
+            shard.metrics.queue_depth.set(i64::try_from(shard.depth()).unwrap_or(i64::MAX));
+        }
         self.ask_each(Notice::Stats, within).await
     }
 

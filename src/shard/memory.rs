@@ -9,7 +9,7 @@ use super::{
     core::{Completion, Core},
     messages::{Acknowledger, Claim, Deed, GameSpec, Source},
     reader::LoadRequest,
-    residents::{Resident, Use},
+    residents::{Resident, Standing, Use},
     room::{Carried, Loading, Marks, Turn},
 };
 use crate::{
@@ -232,10 +232,8 @@ impl Core {
         let in_memory = (!connected).then(|| now.plus(self.rules.token_ttl));
         let of_seats = game.next_deadline(now, self.rules.absent_after);
         let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
-        self.residents.set_deadline(game_id, deadline);
-        self.residents.set_use(game_id, if connected { Use::Connected } else { Use::Idle });
-        self.residents.pin(game_id, writing);
-        self.residents.settle(game_id);
+        let used = if connected { Use::Connected } else { Use::Idle };
+        self.residents.settle(game_id, Standing { used, pinned: writing, deadline });
     }
 }
 

@@ -27,6 +27,16 @@ pub enum Use {
     Connected,
 }
 
+/// What an entry's game makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub used: Use,
+    /// Whether it is kept from being evicted.
+    pub pinned: bool,
+    /// When its time is over.
+    pub deadline: Timestamp,
+}
+
 /// There is no room, even with everything evicted that may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the memory budget has no room")]
@@ -168,17 +178,6 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
         Some(entry.value)
     }
 
-    /// Says how an entry is used from now on.
-    pub fn set_use(&mut self, key: &K, used: Use) {
-        let (from, to) = match used {
-            Use::Idle => (&mut self.connected, &mut self.idle),
-            Use::Connected => (&mut self.idle, &mut self.connected),
-        };
-        if let Some((key, entry)) = from.pop_entry(key) {
-            to.put(key, entry);
-        }
-    }
-
     /// Keeps an entry from being evicted, or lets it go again. Settle it afterwards: what is let go of may have to go.
     pub fn pin(&mut self, key: &K, pinned: bool) {
         if let Some(entry) = self.entry(key) {
@@ -186,24 +185,27 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
         }
     }
 
-    /// Sets when an entry's time is over.
-    pub fn set_deadline(&mut self, key: &K, deadline: Timestamp) {
-        let Some(entry) = self.entry(key) else { return };
-        entry.deadline = deadline;
-        // A later deadline is found out when the one in the heap comes up.
-        if deadline < entry.queued {
-            entry.queued = deadline;
-            self.deadlines.push(Reverse((deadline, key.clone())));
-            self.compact();
+    /// Says how a changed entry stands from now on and weighs it again, then evicts what the budget has no room for.
+    pub fn settle(&mut self, key: &K, standing: Standing) {
+        let (home, other) = match standing.used {
+            Use::Idle => (&mut self.idle, &mut self.connected),
+            Use::Connected => (&mut self.connected, &mut self.idle),
+        };
+        let mut found = home.get_mut(key);
+        if found.is_none()
+            && let Some((key, entry)) = other.pop_entry(key)
+        {
+            found = Some(home.get_or_insert_mut(key, || entry));
         }
-    }
-
-    /// Weighs a changed entry again, then evicts what the budget has no room for.
-    pub fn settle(&mut self, key: &K) {
-        if let Some(entry) = self.entry(key) {
-            let (before, after) = (entry.bytes, entry.value.accounted_bytes());
-            entry.bytes = after;
-            self.bytes = self.bytes - before + after;
+        let Some(entry) = found else { return };
+        let (before, after) = (entry.bytes, entry.value.accounted_bytes());
+        (entry.bytes, entry.pinned, entry.deadline) = (after, standing.pinned, standing.deadline);
+        self.bytes = self.bytes - before + after;
+        // A later deadline is found out when the one in the heap comes up.
+        if standing.deadline < entry.queued {
+            entry.queued = standing.deadline;
+            self.deadlines.push(Reverse((standing.deadline, key.clone())));
+            self.compact();
         }
         self.fit();
     }
@@ -317,6 +319,17 @@ mod tests {
         residents
     }
 
+    impl<K: Hash + Eq + Ord + Clone> Residents<K, Blob> {
+        /// Settles an entry, where it is there, with something about it changed.
+        fn alter(&mut self, key: &K, change: impl FnOnce(&mut Standing)) {
+            let used = if self.connected.contains(key) { Use::Connected } else { Use::Idle };
+            let Some(entry) = self.connected.peek(key).or_else(|| self.idle.peek(key)) else { return };
+            let mut standing = Standing { used, pinned: entry.pinned, deadline: entry.deadline };
+            change(&mut standing);
+            self.settle(key, standing);
+        }
+    }
+
     fn keys(residents: &Residents<u32, Blob>) -> Vec<u32> {
         let mut keys: Vec<u32> = residents.keys().copied().collect();
         keys.sort_unstable();
@@ -348,7 +361,7 @@ mod tests {
         let mut residents = with(&[(1, 10, Use::Idle)], 100);
         residents.pin(&1, true);
         residents.get_mut(&1).unwrap().fat = 80;
-        residents.settle(&1);
+        residents.alter(&1, |_| {});
 
         residents.insert(2, blob(60), Use::Idle, at(1_000)).unwrap();
 
@@ -368,7 +381,7 @@ mod tests {
     #[test]
     fn a_lengthened_deadline_outlives_the_old_place_in_the_heap() {
         let mut residents = with(&[(1, 10, Use::Idle)], 100);
-        residents.set_deadline(&1, at(5_000));
+        residents.alter(&1, |standing| standing.deadline = at(5_000));
 
         assert_eq!(residents.pop_due(at(1_000)), None);
         assert_eq!(residents.pop_due(at(4_999)), None);
@@ -378,10 +391,10 @@ mod tests {
     #[test]
     fn a_shortened_deadline_comes_up_once_and_early() {
         let mut residents = with(&[(1, 10, Use::Idle)], 100);
-        residents.set_deadline(&1, at(500));
+        residents.alter(&1, |standing| standing.deadline = at(500));
 
         assert_eq!(residents.pop_due(at(500)), Some(1));
-        residents.set_deadline(&1, at(9_000));
+        residents.alter(&1, |standing| standing.deadline = at(9_000));
         assert_eq!(residents.pop_due(at(1_000)), None, "the first place in the heap is out of date");
         assert_eq!(residents.pop_due(at(9_000)), Some(1));
     }
@@ -445,13 +458,16 @@ mod tests {
                     Step::Use(key) => prop_assert_eq!(residents.get_mut(&key).is_some(), model.contains_key(&key)),
                     Step::Fatten(key, fat) => {
                         if let Some(value) = residents.get_mut(&key) { value.fat = fat; }
-                        residents.settle(&key);
+                        residents.alter(&key, |_| {});
                     }
-                    Step::Connect(key, connected) => residents.set_use(&key, if connected { Use::Connected } else { Use::Idle }),
+                    Step::Connect(key, connected) => {
+                        let used = if connected { Use::Connected } else { Use::Idle };
+                        residents.alter(&key, |standing| standing.used = used);
+                    }
                     Step::Pin(key, pinned) => {
                         residents.pin(&key, pinned);
                         // An entry let go of is over the budget until somebody looks: whoever pins also settles.
-                        residents.settle(&key);
+                        residents.alter(&key, |_| {});
                         if let Some(known) = model.get_mut(&key) { known.0 = pinned; }
                     }
                     Step::Remove(key) => {
@@ -459,14 +475,14 @@ mod tests {
                         model.remove(&key);
                     }
                     Step::Deadline(key, deadline) => {
-                        residents.set_deadline(&key, at(deadline));
+                        residents.alter(&key, |standing| standing.deadline = at(deadline));
                         if let Some(known) = model.get_mut(&key) { known.1 = deadline; }
                     }
                     Step::Expire(now) => {
                         while let Some(key) = residents.pop_due(at(now)) {
                             let known = model.get_mut(&key);
                             prop_assert!(known.is_some_and(|known| known.1 <= now), "came up early");
-                            residents.set_deadline(&key, at(now + 2_000));
+                            residents.alter(&key, |standing| standing.deadline = at(now + 2_000));
                             model.insert(key, (model[&key].0, now + 2_000));
                         }
                         prop_assert!(model.values().all(|known| known.1 > now), "did not come up");
