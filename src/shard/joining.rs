@@ -326,7 +326,7 @@ impl Core {
 /// The first missed events after a position, and whether there are more. None where memory does not reach back so far.
 fn first_page(game: &Game, from: Sequence) -> (Vec<Arc<Event>>, bool) {
     let Some(missed) = game.tail().after(from) else { return (Vec::new(), true) };
-    let page = page_of(missed.cloned());
+    let page = page_of(missed);
     let more = page.last().map_or(from, |event| event.sequence) < game.head();
     (page, more)
 }

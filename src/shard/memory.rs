@@ -233,6 +233,9 @@ impl Core {
         let of_seats = game.next_deadline(now, self.rules.absent_after);
         let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
         self.residents.set_deadline(game_id, deadline);
+        if idle && let Some(game) = self.residents.peek_mut(game_id) {
+            game.rest();
+        }
         self.residents.set_use(game_id, if connected { Use::Connected } else { Use::Idle });
         self.residents.pin(game_id, writing);
         self.residents.settle(game_id);
