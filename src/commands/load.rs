@@ -1,5 +1,6 @@
 //! `rejoin load`: puts a server under load with real players, and checks what each of them sees.
 
+mod away;
 mod churn;
 mod crowd;
 mod glance;
@@ -120,6 +121,7 @@ pub async fn run(options: &LoadOptions, access_secret: &str, api_token: &str) ->
         Scenario::Play(options) => play::play(&venue, options).await,
         Scenario::Storm(options) => storm::storm(&mut venue, options).await,
         Scenario::Idle(options) => play::idle(&venue, options).await,
+        Scenario::Away(options) => away::away(&venue, options).await,
         Scenario::Churn(options) => churn::churn(&venue, options).await,
         Scenario::Mixed(options) => play::mixed(&venue, options).await,
     };
@@ -156,7 +158,9 @@ pub async fn run(options: &LoadOptions, access_secret: &str, api_token: &str) ->
 fn settings(scenario: &Scenario) -> Vec<(&'static str, String)> {
     match scenario {
         Scenario::Churn(options) => vec![("SESSION_TOKEN_TTL_SECONDS", options.ttl.as_secs().to_string())],
-        Scenario::Play(_) | Scenario::Storm(_) | Scenario::Idle(_) | Scenario::Mixed(_) => Vec::new(),
+        Scenario::Play(_) | Scenario::Storm(_) | Scenario::Idle(_) | Scenario::Away(_) | Scenario::Mixed(_) => {
+            Vec::new()
+        }
     }
 }
 
