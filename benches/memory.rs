@@ -216,14 +216,14 @@ fn tail(criterion: &mut Criterion) {
     group.bench_function("copy_50_missed", |bencher| {
         bencher.iter(|| {
             let missed = tail.after(black_box(Sequence::new(9_950))).expect("the tail reaches back");
-            missed.cloned().collect::<Vec<_>>()
+            missed.collect::<Vec<_>>()
         });
     });
     // Where every client had a copy of its own, as if events were not shared.
     group.bench_function("copy_50_missed_deeply", |bencher| {
         bencher.iter(|| {
             let missed = tail.after(black_box(Sequence::new(9_950))).expect("the tail reaches back");
-            missed.map(|event| Event::clone(event)).collect::<Vec<_>>()
+            missed.map(|event| Event::clone(&event)).collect::<Vec<_>>()
         });
     });
     group.finish();

@@ -1,5 +1,6 @@
 //! `rejoin load`: puts a server under load with real players, and checks what each of them sees.
 
+mod away;
 mod churn;
 mod crowd;
 mod glance;
@@ -121,6 +122,7 @@ pub async fn run(options: &LoadOptions, access_secret: &str, api_token: &str) ->
         Scenario::Play(options) => play::play(&venue, options).await,
         Scenario::Storm(options) => storm::storm(&mut venue, options).await,
         Scenario::Idle(options) => play::idle(&venue, options).await,
+        Scenario::Away(options) => away::away(&venue, options).await,
         Scenario::Churn(options) => churn::churn(&venue, options).await,
         Scenario::Mixed(options) => play::mixed(&venue, options).await,
     };
@@ -162,7 +164,9 @@ fn settings(scenario: &Scenario) -> Vec<(&'static str, String)> {
             let bytes = u64::from(options.resident + options.table.games) * BYTES_A_GAME + BYTES_BESIDE;
             vec![("MEMORY_BUDGET_BYTES", bytes.to_string())]
         }
-        Scenario::Play(_) | Scenario::Storm(_) | Scenario::Idle(_) | Scenario::Mixed(_) => Vec::new(),
+        Scenario::Play(_) | Scenario::Storm(_) | Scenario::Idle(_) | Scenario::Away(_) | Scenario::Mixed(_) => {
+            Vec::new()
+        }
     }
 }
 

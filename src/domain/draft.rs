@@ -79,7 +79,7 @@ impl Draft {
         let (drafted, clock_before) = (self.events.len(), self.clock.clone());
         for event in request {
             if let Some(original) = recorded_before(game, originals, event) {
-                answers.push(Arc::clone(original));
+                answers.push(original);
                 continue;
             }
             match self.events.iter().position(|other| is_repeat(other, event)) {
@@ -124,9 +124,9 @@ fn is_repeat(recorded: &Event, asked: &NewEvent) -> bool {
     asked.client_ref.is_some() && recorded.client_ref == asked.client_ref && recorded.user_id == asked.user_id
 }
 
-fn recorded_before<'a>(game: &'a Game, originals: &'a [Arc<Event>], asked: &NewEvent) -> Option<&'a Arc<Event>> {
+fn recorded_before(game: &Game, originals: &[Arc<Event>], asked: &NewEvent) -> Option<Arc<Event>> {
     let in_memory = game.tail().find(asked.user_id.as_ref(), asked.client_ref.as_ref()?);
-    in_memory.or_else(|| originals.iter().find(|original| is_repeat(original, asked)))
+    in_memory.or_else(|| originals.iter().find(|original| is_repeat(original, asked)).cloned())
 }
 
 #[cfg(test)]

@@ -35,7 +35,6 @@ impl Event {
     /// Memory that one event takes, in bytes: its texts, itself, and the counter that shares it.
     #[must_use]
     pub fn accounted_bytes(&self) -> usize {
-        const SHARED: usize = 2 * size_of::<usize>();
         let texts = [
             self.event_type.0.len() + SHARED,
             self.payload.0.len(),
@@ -49,6 +48,8 @@ impl Event {
     }
 }
 
+/// What a text or an event that is shared has before it: how often.
+pub(super) const SHARED: usize = 2 * size_of::<usize>();
 /// What an allocator adds to a small allocation, on average: half its size class and its share of the page's head.
 pub(super) const ALLOCATION: usize = 16;
 

@@ -130,6 +130,11 @@ impl Game {
         self.tail.shorten_to(len);
     }
 
+    /// Takes as little memory as can be, until somebody comes back: see [`ReplayTail::rest`].
+    pub fn rest(&mut self) {
+        self.tail.rest();
+    }
+
     /// Every seat, revoked ones too.
     #[must_use]
     pub fn seats(&self) -> &[Seat] {

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod position;
 pub mod rejection;
 pub mod replay_tail;
+mod resting;
 pub mod resume_token;
 pub mod seat;
 pub mod time;

@@ -78,7 +78,8 @@ pub struct Core {
     pub(super) postbox: Postbox,
     pub(super) residents: Residents<GameId, Game>,
     shrinking: Shrinking,
-    pub(super) rooms: HashMap<GameId, Room, lru::DefaultHasher>,
+    /// Boxed, because half of a table's places are empty.
+    pub(super) rooms: HashMap<GameId, Box<Room>, lru::DefaultHasher>,
     pub(super) marking: Marking,
     /// The games whose clocks run here.
     pub(super) watch: Watch,

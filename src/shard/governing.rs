@@ -253,7 +253,7 @@ impl Core {
         let recovered = after >= game.floor && after <= game.head();
         let from = after.max(game.floor);
         if let Some(events) = game.tail().after(from) {
-            let events = events.take(limit).cloned().collect();
+            let events = events.take(limit).collect();
             let _ = reply.send(Ok(EventsView {
                 events,
                 head: game.head(),

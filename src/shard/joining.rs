@@ -116,7 +116,7 @@ impl Core {
         self.metrics.registry.looked_for(CacheOperation::ReplayFetch, CacheTier::Memory, in_memory);
         let (events, more) = first_page(game, start.from);
         let room = self.rooms.entry(game_id.clone()).or_default();
-        let member = Member {
+        let member = Box::new(Member {
             user_id: user_id.clone(),
             role,
             outlet: Arc::clone(&join.outlet),
@@ -124,7 +124,7 @@ impl Core {
             epoch: game.epoch,
             delivered: events.last().map_or(start.from, |event| event.sequence),
             live: !more,
-        };
+        });
         room.members.insert(join.connection, member);
         let welcome = Welcome {
             user_id: user_id.clone(),
@@ -326,7 +326,7 @@ impl Core {
 /// The first missed events after a position, and whether there are more. None where memory does not reach back so far.
 fn first_page(game: &Game, from: Sequence) -> (Vec<Arc<Event>>, bool) {
     let Some(missed) = game.tail().after(from) else { return (Vec::new(), true) };
-    let page = page_of(missed.cloned());
+    let page = page_of(missed);
     let more = page.last().map_or(from, |event| event.sequence) < game.head();
     (page, more)
 }

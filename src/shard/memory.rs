@@ -232,6 +232,9 @@ impl Core {
         let in_memory = (!connected).then(|| now.plus(self.rules.token_ttl));
         let of_seats = game.next_deadline(now, self.rules.absent_after);
         let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
+        if idle && let Some(game) = self.residents.peek_mut(game_id) {
+            game.rest();
+        }
         let used = if connected { Use::Connected } else { Use::Idle };
         self.residents.settle(game_id, Standing { used, pinned: writing, deadline });
     }

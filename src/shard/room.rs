@@ -22,7 +22,8 @@ use crate::{
 /// What is going on in one game.
 #[derive(Default)]
 pub struct Room {
-    pub members: BTreeMap<ConnectionId, Member>,
+    /// Boxed, because a node of the map has places for eleven, and a game has two.
+    pub members: BTreeMap<ConnectionId, Box<Member>>,
     /// What waits for the game to be loaded.
     pub parked: VecDeque<Deed>,
     pub loading: Option<Loading>,

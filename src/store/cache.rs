@@ -158,7 +158,7 @@ impl Cache {
     /// Fills in what Redis lacked of a game.
     pub(super) fn repair(&self, game: &Game) {
         let tail = game.tail();
-        let events = tail.after(tail.start()).into_iter().flatten().cloned().collect();
+        let events = tail.after(tail.start()).into_iter().flatten().collect();
         self.tier.write(CacheWrite::Hydrate { game_id: game.id.clone(), epoch: game.epoch, events });
     }
 

@@ -163,6 +163,19 @@ async fn idle_holds_its_connections_and_says_what_they_take() {
 }
 
 #[tokio::test]
+async fn away_takes_seats_that_nobody_comes_to_and_says_what_they_take() {
+    let line = ["away", "--spawn", "--seats", "60", "--players", "3", "--events", "5", "--for", "1s"];
+
+    let (json, table, status) = load(&line).await;
+
+    // The first games, which are not measured, are twenty too.
+    let counts = &json["counts"];
+    assert_eq!((status, &counts["opened"], &counts["confirmed"]), (Some(0), &json!(120), &json!(200)), "{table}");
+    assert!(json["bytesPerSeat"].is_number() && table.contains("a seat: "), "{table}");
+    assert!(json["accountedBytesPerSeat"].as_f64().is_some_and(|bytes| bytes > 300.0), "{table}");
+}
+
+#[tokio::test]
 async fn churn_sees_that_nobody_comes_back_with_a_session_that_is_over() {
     let (json, table, status) = load(&["churn", "--spawn", "--rate", "40", "--sessions", "12", "--ttl", "1s"]).await;
 

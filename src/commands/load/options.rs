@@ -22,6 +22,7 @@ pub enum Scenario {
     Play(PlayOptions),
     Storm(StormOptions),
     Idle(IdleOptions),
+    Away(AwayOptions),
     Churn(ChurnOptions),
     Mixed(MixedOptions),
 }
@@ -140,6 +141,28 @@ pub struct IdleOptions {
     pub lasting: Duration,
 }
 
+/// Seats whose players are away: taken over HTTP, in games with a tail of events that nobody is connected to.
+#[derive(Debug, Clone, Args)]
+pub struct AwayOptions {
+    #[command(flatten)]
+    pub common: Common,
+    /// Seats
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub seats: u32,
+    /// Players in each game
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = value_parser!(u32).range(1..=64))]
+    pub players: u32,
+    /// Events in each game
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = value_parser!(u32).range(0..=256))]
+    pub events: u32,
+    /// Bytes of each payload
+    #[arg(long, default_value_t = 75, value_name = "BYTES", value_parser = value_parser!(u32).range(40..=10_000))]
+    pub payload: u32,
+    /// How long to let them be, once all are there
+    #[arg(long = "for", default_value = "3s", value_name = "DURATION", value_parser = span)]
+    pub lasting: Duration,
+}
+
 /// Sessions that are made, used once, and revoked or left to expire, by turns, each in a game of its own.
 #[derive(Debug, Clone, Args)]
 pub struct ChurnOptions {
@@ -229,6 +252,7 @@ impl Scenario {
             Self::Play(_) => "play",
             Self::Storm(_) => "storm",
             Self::Idle(_) => "idle",
+            Self::Away(_) => "away",
             Self::Churn(_) => "churn",
             Self::Mixed(_) => "mixed",
         }
@@ -240,6 +264,7 @@ impl Scenario {
             Self::Play(options) => &options.common,
             Self::Storm(options) => &options.common,
             Self::Idle(options) => &options.common,
+            Self::Away(options) => &options.common,
             Self::Churn(options) => &options.common,
             Self::Mixed(options) => &options.common,
         }
@@ -254,6 +279,8 @@ impl Scenario {
             Self::Play(options) => options.table.connections(),
             Self::Storm(options) => Ok(options.connections),
             Self::Idle(options) => Ok(options.connections),
+            // Those of the HTTP calls are among what is always allowed for.
+            Self::Away(_) => Ok(0),
             Self::Churn(_) => Ok(MOST_SESSIONS),
             Self::Mixed(options) => Ok(options.table.connections()? + options.idle + MOST_SESSIONS),
         }

@@ -66,6 +66,13 @@ impl LoadReport {
         Some(taken.server_grown_bytes / float(self.online))
     }
 
+    /// Bytes that the server has grown by for each seat that was taken, and those of them that it accounts for.
+    pub fn bytes_a_seat(&self) -> Option<(f64, f64)> {
+        let seats = float(self.grown[Count::Opened as usize]);
+        let taken = self.taken.as_ref().filter(|_| self.scenario == "away" && seats > 0.0)?;
+        Some((taken.server_grown_bytes / seats, taken.accounted_grown_bytes / seats))
+    }
+
     /// All numbers.
     pub fn json(&self) -> Value {
         let counts: serde_json::Map<String, Value> =
@@ -96,6 +103,8 @@ impl LoadReport {
             "headSequences": self.heads,
             "online": self.online,
             "bytesPerConnection": self.bytes_a_connection(),
+            "bytesPerSeat": self.bytes_a_seat().map(|(bytes, _)| bytes),
+            "accountedBytesPerSeat": self.bytes_a_seat().map(|(_, accounted)| accounted),
             "latencyMs": latencies,
             "taken": self.taken,
             "resumeP99WithinMs": self.taken.as_ref().and_then(|taken| taken.resumes_from.p99_within_ms()),
@@ -156,6 +165,9 @@ impl LoadReport {
         writeln!(f, "memory: server {resident:.1} MB, {grown:+.1} MB since it began")?;
         if let Some(bytes) = self.bytes_a_connection() {
             writeln!(f, "a connection: {:.1} kB of the server's memory", bytes / 1e3)?;
+        }
+        if let Some((bytes, accounted)) = self.bytes_a_seat() {
+            writeln!(f, "a seat: {bytes:.0} bytes of the server's memory, {accounted:.0} by its own account")?;
         }
         let from = &taken.resumes_from;
         if let Some(mean) = from.mean_ms() {

@@ -11,6 +11,7 @@ use crate::{client::Backend, commands::exposition::Exposition};
 pub struct Usage {
     server_cpu: f64,
     server_bytes: f64,
+    accounted_bytes: f64,
     load_cpu: f64,
     resumes: Resumes,
 }
@@ -37,6 +38,8 @@ pub struct Taken {
     pub load_cpu_seconds: f64,
     pub server_resident_bytes: f64,
     pub server_grown_bytes: f64,
+    /// By so much has grown what the server accounts for its games.
+    pub accounted_grown_bytes: f64,
     pub resumes_from: Resumes,
 }
 
@@ -49,6 +52,7 @@ impl Taken {
             load_cpu_seconds: self.load_cpu_seconds + later.load_cpu_seconds,
             server_resident_bytes: later.server_resident_bytes,
             server_grown_bytes: self.server_grown_bytes + later.server_grown_bytes,
+            accounted_grown_bytes: self.accounted_grown_bytes + later.accounted_grown_bytes,
             resumes_from: Resumes {
                 memory: one.memory + other.memory,
                 redis: one.redis + other.redis,
@@ -95,6 +99,7 @@ impl Usage {
         Some(Self {
             server_cpu: value("process_cpu_seconds_total"),
             server_bytes: value("process_resident_memory_bytes"),
+            accounted_bytes: value("cache_memory_bytes"),
             load_cpu: own_cpu().as_secs_f64(),
             resumes: Resumes { memory: from("memory"), redis: from("redis"), store: from("store"), seconds, up_to },
         })
@@ -116,6 +121,7 @@ impl Usage {
             load_cpu_seconds: self.load_cpu - before.load_cpu,
             server_resident_bytes: self.server_bytes,
             server_grown_bytes: self.server_bytes - before.server_bytes,
+            accounted_grown_bytes: self.accounted_bytes - before.accounted_bytes,
             resumes_from,
         }
     }
@@ -136,7 +142,7 @@ mod tests {
 
     fn usage(server_cpu: f64, memory: f64, seconds: f64) -> Usage {
         let resumes = Resumes { memory, seconds, ..Resumes::default() };
-        Usage { server_cpu, server_bytes: 100.0, load_cpu: 1.0, resumes }
+        Usage { server_cpu, server_bytes: 100.0, accounted_bytes: 90.0, load_cpu: 1.0, resumes }
     }
 
     #[test]

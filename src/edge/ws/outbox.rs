@@ -4,17 +4,18 @@
 //! connection's actor takes out as fast as its socket takes it.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::{Stream, task::AtomicWaker};
-use tokio::sync::mpsc::{self, error::TrySendError};
+use parking_lot::Mutex;
 
 use super::socket::Socket;
 use crate::{
@@ -30,10 +31,13 @@ const TURN_BYTES: usize = 64 * 1024;
 /// What an event weighs beside its payload.
 const EVENT_OVERHEAD: usize = 256;
 
+/// Places that an empty queue keeps: what a burst needed beyond them is given back.
+const PLACES_KEPT: usize = 8;
+
 /// Where things for one client are put, and what is known of it from outside.
 pub struct Outbox {
-    queue: mpsc::Sender<Delivery>,
-    bytes: AtomicUsize,
+    queue: Mutex<Queue>,
+    capacity: usize,
     /// Why the connection is to end; set once.
     verdict: OnceLock<(Farewell, Timestamp)>,
     gone: AtomicBool,
@@ -41,6 +45,15 @@ pub struct Outbox {
     waker: AtomicWaker,
     socket: Option<Arc<Socket>>,
     clock: Clock,
+}
+
+/// What waits. A queue of its own, because one of a library's channels takes 2 KiB even where nothing ever waits.
+#[derive(Default)]
+struct Queue {
+    deliveries: VecDeque<Delivery>,
+    bytes: usize,
+    /// Nobody takes out any more.
+    is_over: bool,
 }
 
 /// What the actor takes out.
@@ -53,7 +66,6 @@ pub enum Outgoing {
 
 /// The end where the actor takes out.
 pub struct Deliveries {
-    queue: mpsc::Receiver<Delivery>,
     outbox: Arc<Outbox>,
     /// Bytes taken out since the actor last had to wait.
     taken: usize,
@@ -64,10 +76,9 @@ impl Outbox {
     /// Makes an outbox that holds `capacity` deliveries.
     #[must_use]
     pub fn new(capacity: usize, socket: Option<Arc<Socket>>, clock: Clock) -> (Arc<Self>, Deliveries) {
-        let (sender, receiver) = mpsc::channel(capacity);
         let outbox = Arc::new(Self {
-            queue: sender,
-            bytes: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            capacity,
             verdict: OnceLock::new(),
             gone: AtomicBool::new(false),
             last_seen: AtomicI64::new(clock.now().as_millis()),
@@ -75,7 +86,7 @@ impl Outbox {
             socket,
             clock,
         });
-        (Arc::clone(&outbox), Deliveries { queue: receiver, outbox, taken: 0, closed: false })
+        (Arc::clone(&outbox), Deliveries { outbox, taken: 0, closed: false })
     }
 
     /// Notes that the client was heard of.
@@ -114,14 +125,8 @@ impl Outlet for Outbox {
         if self.verdict.get().is_some() {
             return Ok(());
         }
-        let weight = weight(&delivery);
-        let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
-        // One delivery always fits, however large.
-        let too_heavy = before > 0 && before + weight > MAX_BYTES;
-        if too_heavy || matches!(self.queue.try_send(delivery), Err(TrySendError::Full(_))) {
-            self.bytes.fetch_sub(weight, Ordering::Relaxed);
-            return Err(Slow);
-        }
+        self.queue.lock().put(delivery, self.capacity)?;
+        self.waker.wake();
         Ok(())
     }
 
@@ -155,11 +160,50 @@ fn weight(delivery: &Delivery) -> usize {
     }
 }
 
+impl Queue {
+    fn put(&mut self, delivery: Delivery, capacity: usize) -> Result<(), Slow> {
+        if self.is_over {
+            return Ok(());
+        }
+        let weight = weight(&delivery);
+        // One delivery always fits, however large.
+        let too_heavy = self.bytes > 0 && self.bytes + weight > MAX_BYTES;
+        if too_heavy || self.deliveries.len() >= capacity {
+            return Err(Slow);
+        }
+        self.bytes += weight;
+        self.deliveries.push_back(delivery);
+        Ok(())
+    }
+
+    /// Takes the oldest delivery out, with its weight.
+    fn take(&mut self) -> Option<(Delivery, usize)> {
+        let delivery = self.deliveries.pop_front()?;
+        let weight = weight(&delivery);
+        self.bytes -= weight;
+        if self.deliveries.is_empty() && self.deliveries.capacity() > PLACES_KEPT {
+            self.deliveries = VecDeque::new();
+        }
+        Some((delivery, weight))
+    }
+}
+
 impl Deliveries {
     fn close(&mut self, why: Farewell) -> Poll<Option<Outgoing>> {
         self.closed = true;
-        self.queue.close();
+        self.give_up();
         Poll::Ready(Some(Outgoing::Close(why)))
+    }
+
+    /// Drops what waits, and what comes from now on.
+    fn give_up(&self) {
+        *self.outbox.queue.lock() = Queue { is_over: true, ..Queue::default() };
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
@@ -181,16 +225,14 @@ impl Stream for Deliveries {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match (self.queue.poll_recv(context), verdict) {
-            (Poll::Ready(Some(delivery)), _) => {
-                let weight = weight(&delivery);
+        let next = self.outbox.queue.lock().take();
+        match (next, verdict) {
+            (Some((delivery, weight)), _) => {
                 self.taken += weight;
-                self.outbox.bytes.fetch_sub(weight, Ordering::Relaxed);
                 Poll::Ready(Some(Outgoing::Deliver(delivery)))
             }
-            (Poll::Ready(None) | Poll::Pending, Some(why)) => self.close(why),
-            (Poll::Ready(None), None) => Poll::Ready(None),
-            (Poll::Pending, None) => {
+            (None, Some(why)) => self.close(why),
+            (None, None) => {
                 self.taken = 0;
                 Poll::Pending
             }
