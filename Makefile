@@ -3,14 +3,14 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run run-full test client check smoke load bench clean
+.PHONY: help run run-full test client check smoke load bench bench-peers clean
 
 URL ?= http://127.0.0.1:8080
 # The program tells its revision as `build_info`.
 BUILD = REJOIN_REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) cargo build --release --locked
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build for release and serve on http://127.0.0.1:8080 (the first build takes some minutes)
 	$(BUILD)
@@ -63,6 +63,9 @@ bench: ## Measure a shard's memory, then a server of its own: six games, fifty t
 	cargo bench --locked
 	$(BUILD)
 	REJOIN=target/release/rejoin scripts/with-server target/release/rejoin smoke --rounds 50 --timeout 600
+
+bench-peers: ## Measure Rejoin beside Socket.IO and Centrifugo, a quarter of an hour; writes docs/performance.md
+	cargo bench --locked --bench peers -- --write docs/performance.md
 
 clean: ## Remove what was built; games and secrets in data/ stay
 	cargo clean

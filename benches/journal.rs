@@ -5,6 +5,7 @@
 //! Every game waits for its event before it sends the next, as a game does. Starts a Postgres of its own by
 //! `scripts/services`, or uses that of `DATABASE_URL`. Takes about two minutes.
 
+mod by_hand;
 mod postgres;
 
 use std::{
@@ -31,7 +32,6 @@ use tokio::{
     sync::{Semaphore, oneshot},
     time::Instant,
 };
-use tokio_postgres::NoTls;
 
 const LEVELS: [usize; 3] = [1, 64, 1_024];
 const LASTING: Duration = Duration::from_secs(5);
@@ -68,7 +68,11 @@ fn main() {
             alone.commit(vec![Write::Append(append)]).await.is_ok_and(|outcomes| outcomes == [Outcome::Done])
         }));
         let pgbench = pgbench(&url, games);
-        let by_hand = runtime.block_on(batches_by_hand(&url, games));
+        // The games that pgbench has made.
+        let ids: Vec<String> = (1..=games).map(|number| format!("pgbench-{games}-{number}")).collect();
+        let began = Instant::now();
+        let batches = runtime.block_on(by_hand::batches(&url, &ids, MOVE, POOL, LASTING));
+        let by_hand = Measured::of(batches, began.elapsed());
         let times = |rate| format!("{:>6.2} ×", grouped.rate / rate);
         let (single_is, pgbench_is, by_hand_is) = (times(single.rate), times(pgbench.0), times(by_hand.rate));
         println!(
@@ -104,38 +108,6 @@ fn start_journal(durable: Durable, runtime: &Runtime) -> Journal {
     let (journal, writing) = Journal::start(store, metrics);
     runtime.spawn(writing);
     journal
-}
-
-/// The same events by one statement a batch, with nothing in between. Each connection takes all its games at once.
-async fn batches_by_hand(url: &str, games: usize) -> Measured {
-    const STATEMENT: &str = "
-        with moved as (
-            update game set head = head + 1, updated_at = 1763700000000
-            from unnest($1::text[]) as wanted(id) where game.id = wanted.id
-            returning game.id, game.head
-        )
-        insert into game_event (game_id, sequence, type, user_id, ref, payload, created_at)
-        select moved.id, moved.head, 'move', 'white', moved.head::text, batch.payload, 1763700000000
-        from unnest($1::text[], $2::text[]) as batch(id, payload) join moved on moved.id = batch.id";
-    let began = Instant::now();
-    let workers = (0..POOL.min(games)).map(async |worker| {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
-        tokio::spawn(connection);
-        // The games that pgbench has made.
-        let ids: Vec<String> =
-            (1..=games).skip(worker).step_by(POOL).map(|number| format!("pgbench-{games}-{number}")).collect();
-        let payloads = vec![MOVE; ids.len()];
-        let statement = client.prepare(STATEMENT).await.expect("a statement");
-        let mut times = Vec::new();
-        while began.elapsed() < LASTING {
-            let began = Instant::now();
-            let written = client.execute(&statement, &[&ids, &payloads]).await.expect("it is written");
-            assert_eq!(written, ids.len() as u64);
-            times.extend(ids.iter().map(|_| began.elapsed()));
-        }
-        times
-    });
-    Measured::of(join_all(workers).await, began.elapsed())
 }
 
 /// What was reached with so many games at once.
