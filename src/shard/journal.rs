@@ -20,7 +20,7 @@ const QUEUE: usize = 8_192;
 /// Events of one batch. Beyond some hundreds a bigger batch only takes longer.
 const BATCH_EVENTS: usize = 1_024;
 /// Rows of one batch of marks: it holds its games' rows, for which their next events wait.
-const BATCH_MARKS: usize = 32;
+const BATCH_MARKS: usize = 8;
 
 /// What came of a submission.
 pub type Written = Result<Outcome, StoreError>;

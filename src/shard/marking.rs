@@ -27,7 +27,7 @@ const PRUNE_AFTER: Duration = Duration::from_secs(1);
 /// Seats of one write, so that a great flush holds nobody up.
 const WRITE_SEATS: usize = 256;
 /// Floors of one write.
-const WRITE_FLOORS: usize = 32;
+const WRITE_FLOORS: usize = 8;
 
 /// What a shard has yet to write about how far users have seen.
 pub struct Marking {
