@@ -65,13 +65,19 @@ impl ShardActor {
         })
     }
 
-    /// Runs a turn. One that panics leaves its game out of memory, to be loaded afresh.
-    fn turn(&mut self, game_id: Option<&GameId>, context: &mut Context<Self>, turn: impl FnOnce(&mut Core)) {
+    /// Runs a turn that begins now. One that panics leaves its game out of memory, to be loaded afresh.
+    fn turn(
+        &mut self,
+        game_id: Option<&GameId>,
+        now: Instant,
+        context: &mut Context<Self>,
+        turn: impl FnOnce(&mut Core),
+    ) {
         if catch_unwind(AssertUnwindSafe(|| turn(&mut self.core))).is_err() {
             self.core.panicked(game_id);
         }
         // A flood of messages starves an actor's own timers.
-        if self.ticked_at.elapsed() >= 2 * TICK {
+        if now.duration_since(self.ticked_at) >= 2 * TICK {
             self.tick(context);
         } else if self.core.next_wake().is_some_and(|wake| wake <= self.clock.now()) {
             self.wake(context);
@@ -127,9 +133,10 @@ impl Handler<Enqueued> for ShardActor {
 
     fn handle(&mut self, Enqueued { command, place, at }: Enqueued, context: &mut Self::Context) {
         drop(place);
-        self.core.taken_out(at.elapsed());
+        let now = Instant::now();
+        self.core.taken_out(now.duration_since(at));
         let game_id = command.game_id.clone();
-        self.turn(Some(&game_id), context, |core| core.command(command));
+        self.turn(Some(&game_id), now, context, |core| core.command(command));
     }
 }
 
@@ -137,7 +144,7 @@ impl Handler<Told> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, Told(notice): Told, context: &mut Self::Context) {
-        self.turn(None, context, |core| core.notice(notice));
+        self.turn(None, Instant::now(), context, |core| core.notice(notice));
     }
 }
 
@@ -146,6 +153,6 @@ impl Handler<Completed> for ShardActor {
 
     fn handle(&mut self, Completed(completion): Completed, context: &mut Self::Context) {
         let game_id = completion.game_id().cloned();
-        self.turn(game_id.as_ref(), context, |core| core.complete(completion));
+        self.turn(game_id.as_ref(), Instant::now(), context, |core| core.complete(completion));
     }
 }

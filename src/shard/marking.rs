@@ -1,7 +1,8 @@
 //! How far users have seen: acknowledgements, the floor they allow, and signs of life.
 //!
-//! All of it counts in memory at once and reaches the store in batches. What is lost in a crash between is said again:
-//! an acknowledgement lost costs a replay of events that the client knows how to pass over.
+//! All of it counts in memory at once and reaches the store in batches, seats soon and floors when there is more to
+//! remove. What is lost in a crash between is said again: an acknowledgement lost costs a replay of events that the client
+//! knows how to pass over.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,8 +23,9 @@ use crate::{
 
 /// How long an acknowledgement may wait for others before it is written. The contract allows a second.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
-/// How long events that are let go of may wait for others of their game: to remove ten takes little longer than one.
-const PRUNE_AFTER: Duration = Duration::from_secs(1);
+/// How long events that are let go of may wait for others of their game: to remove ten takes little longer than one. With
+/// the flush and the write after it they stay below the second at which people on call are told.
+const PRUNE_AFTER: Duration = Duration::from_millis(500);
 /// Seats of one write, so that a great flush holds nobody up.
 const WRITE_SEATS: usize = 256;
 /// Floors of one write.

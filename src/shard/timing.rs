@@ -54,8 +54,8 @@ impl Core {
 
     /// Does what is due about a game's clocks, tells who is there, and notes when to look again. Ends every turn in a game.
     pub(super) fn keep_time(&mut self, game_id: &GameId) {
-        let now = self.clock.now();
         let Some((task_at, watched)) = self.clock_task(game_id) else { return };
+        let now = self.clock.now();
         if task_at.is_some_and(|at| at <= now) {
             // What comes of it must find the game watched.
             self.watch.put(game_id, watched, None);
