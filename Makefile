@@ -54,7 +54,7 @@ smoke: ## Check a running server: make smoke URL=http://127.0.0.1:8080
 load: ## Put servers of their own under load, each scenario for half a minute; pages go to target/load
 	$(BUILD)
 	mkdir -p target/load
-	for scenario in "play --games 200" "play --games 200 --rate 2" "storm --cold none" "storm --cold all" "idle --connections 2000" churn mixed; do \
+	for scenario in "play --games 200" "play --games 200 --rate 2" "storm --cold none" "storm --cold all" "idle --connections 2000" away churn mixed; do \
 		echo; read -r name _ <<< "$$scenario"; \
 		target/release/rejoin load $$scenario --spawn --report "target/load/$$name.html"; \
 	done

@@ -136,8 +136,9 @@ impl Core {
         }
         game.prune(due);
         self.metrics.registry.hit(CacheOperation::ReplayPrune, CacheTier::Memory, 1);
+        let floor = Floor::of(game);
         let marks = &mut self.rooms.entry(game_id.clone()).or_default().marks;
-        marks.floor = true;
+        marks.floor = Some(floor);
         marks.pruned_since.get_or_insert(now);
         self.marking.due.insert(game_id.clone());
     }
@@ -159,22 +160,27 @@ impl Core {
         let (mut seats, mut floors) = (Vec::new(), Vec::new());
         for game_id in std::mem::take(&mut self.marking.due) {
             let Some(room) = self.rooms.get_mut(&game_id) else { continue };
-            let Some(game) = self.residents.peek(&game_id) else { continue };
-            let marks = &mut room.marks;
-            if !marks.seats.is_empty() && !marks.seats_in_flight {
+            let (game, marks) = (self.residents.peek(&game_id), &mut room.marks);
+            if let Some(game) = game
+                && !marks.seats.is_empty()
+                && !marks.seats_in_flight
+            {
                 marks.seats_in_flight = true;
                 let users: Vec<UserId> = std::mem::take(&mut marks.seats).into_iter().collect();
                 let marks = users.iter().filter_map(|user_id| game.seat(user_id));
                 let marks = marks.map(|seat| SeatMark::of(&game_id, seat)).collect();
                 seats.push(MarkedSeats { game_id: game_id.clone(), users, marks });
             }
-            if marks.floor && !marks.floor_in_flight && marks.pruned_since.is_none_or(|since| since <= pruned_by) {
-                (marks.floor, marks.floor_in_flight) = (false, true);
-                let (epoch, seats_version, floor) = (game.epoch, game.seats_version, game.floor);
-                let floor = Floor { game_id: game_id.clone(), epoch, seats_version, floor };
+            if !marks.floor_in_flight
+                && marks.pruned_since.is_none_or(|since| since <= pruned_by)
+                && let Some(floor) = marks.floor.take()
+            {
+                marks.floor_in_flight = true;
+                // Somebody may have sat down since.
+                let floor = game.map_or(floor, Floor::of);
                 floors.push(MarkedFloor { floor, pruned_since: marks.pruned_since.take() });
             }
-            if marks.floor || !marks.seats.is_empty() {
+            if marks.floor.is_some() || !marks.seats.is_empty() {
                 self.marking.due.insert(game_id);
             }
         }
@@ -218,11 +224,12 @@ impl Core {
             }
             self.settle(&game_id);
         }
-        for MarkedFloor { floor: Floor { game_id, .. }, pruned_since } in marked.floors {
+        for MarkedFloor { floor, pruned_since } in marked.floors {
+            let game_id = floor.game_id.clone();
             let Some(room) = self.rooms.get_mut(&game_id) else { continue };
             room.marks.floor_in_flight = false;
             if !done {
-                room.marks.floor = true;
+                room.marks.floor.get_or_insert(floor);
                 room.marks.pruned_since = pruned_since.or(room.marks.pruned_since);
                 self.marking.due.insert(game_id.clone());
             } else if let Some(since) = pruned_since {
