@@ -22,7 +22,7 @@ const BATCHES: usize = 2;
 /// Writes that must wait for another batch beside the one before: two small ones cost more than one.
 const WORTH_A_BATCH: usize = BATCH_ROWS / 2;
 /// Rows of one batch of marks: it holds its games' rows, for which their next events wait.
-const BATCH_MARKS: usize = 8;
+const BATCH_MARKS: usize = 32;
 
 /// What came of a submission.
 pub type Written = Result<Outcome, StoreError>;

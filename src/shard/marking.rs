@@ -1,8 +1,7 @@
 //! How far users have seen: acknowledgements, the floor they allow, and signs of life.
 //!
-//! All of it counts in memory at once and reaches the store in batches, seats soon and floors when there is more to
-//! remove. What is lost in a crash between is said again: an acknowledgement lost costs a replay of events that the client
-//! knows how to pass over.
+//! All of it counts in memory at once and reaches the store in batches. What is lost in a crash between is said again:
+//! an acknowledgement lost costs a replay of events that the client knows how to pass over.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -23,13 +22,8 @@ use crate::{
 
 /// How long an acknowledgement may wait for others before it is written. The contract allows a second.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
-/// How long events that are let go of may wait for others of their game: to remove ten takes little longer than one. With
-/// the flush and the write after it they stay below the second at which people on call are told.
-const PRUNE_AFTER: Duration = Duration::from_millis(500);
-/// Seats of one write, so that a great flush holds nobody up.
-const WRITE_SEATS: usize = 256;
-/// Floors of one write.
-const WRITE_FLOORS: usize = 8;
+/// Seats and floors of one write, so that a great flush holds nobody up: the next events of its games wait for it.
+const WRITE_ROWS: usize = 96;
 
 /// What a shard has yet to write about how far users have seen.
 pub struct Marking {
@@ -44,22 +38,16 @@ pub struct Marking {
 /// What a write of marks was about.
 #[derive(Debug, Default)]
 pub struct Marked {
-    seats: Vec<MarkedSeats>,
-    floors: Vec<MarkedFloor>,
+    games: Vec<MarkedGame>,
     loose: Vec<SeatMark>,
 }
 
-/// The seats of one game.
 #[derive(Debug)]
-struct MarkedSeats {
+struct MarkedGame {
     game_id: GameId,
     users: Vec<UserId>,
-    marks: Vec<SeatMark>,
-}
-
-#[derive(Debug)]
-struct MarkedFloor {
-    floor: Floor,
+    seats: Vec<SeatMark>,
+    floor: bool,
     pruned_since: Option<Timestamp>,
 }
 
@@ -136,9 +124,8 @@ impl Core {
         }
         game.prune(due);
         self.metrics.registry.hit(CacheOperation::ReplayPrune, CacheTier::Memory, 1);
-        let floor = Floor::of(game);
         let marks = &mut self.rooms.entry(game_id.clone()).or_default().marks;
-        marks.floor = Some(floor);
+        marks.floor = true;
         marks.pruned_since.get_or_insert(now);
         self.marking.due.insert(game_id.clone());
     }
@@ -151,53 +138,52 @@ impl Core {
         }
         if now.since(self.marking.flushed_at) >= FLUSH_EVERY {
             self.marking.flushed_at = now;
-            self.submit_marks(now.minus(PRUNE_AFTER));
+            self.submit_marks();
         }
     }
 
-    /// Writes all that is due, and the floors of games that have let go of events since `pruned_by` or before.
-    pub(super) fn submit_marks(&mut self, pruned_by: Timestamp) {
-        let (mut seats, mut floors) = (Vec::new(), Vec::new());
+    /// Writes all that is due, at once.
+    pub(super) fn submit_marks(&mut self) {
+        let mut loose = std::mem::take(&mut self.marking.loose);
+        while !loose.is_empty() {
+            let rest = loose.split_off(loose.len().min(WRITE_ROWS));
+            self.submit_marked(Vec::new(), Marked { games: Vec::new(), loose: std::mem::replace(&mut loose, rest) });
+        }
+        let (mut floors, mut marked, mut rows) = (Vec::new(), Marked::default(), 0);
         for game_id in std::mem::take(&mut self.marking.due) {
             let Some(room) = self.rooms.get_mut(&game_id) else { continue };
-            let (game, marks) = (self.residents.peek(&game_id), &mut room.marks);
-            if let Some(game) = game
-                && !marks.seats.is_empty()
-                && !marks.seats_in_flight
-            {
-                marks.seats_in_flight = true;
-                let users: Vec<UserId> = std::mem::take(&mut marks.seats).into_iter().collect();
-                let marks = users.iter().filter_map(|user_id| game.seat(user_id));
-                let marks = marks.map(|seat| SeatMark::of(&game_id, seat)).collect();
-                seats.push(MarkedSeats { game_id: game_id.clone(), users, marks });
-            }
-            if !marks.floor_in_flight
-                && marks.pruned_since.is_none_or(|since| since <= pruned_by)
-                && let Some(floor) = marks.floor.take()
-            {
-                marks.floor_in_flight = true;
-                // Somebody may have sat down since.
-                let floor = game.map_or(floor, Floor::of);
-                floors.push(MarkedFloor { floor, pruned_since: marks.pruned_since.take() });
-            }
-            if marks.floor.is_some() || !marks.seats.is_empty() {
+            let Some(game) = self.residents.peek(&game_id) else { continue };
+            if room.marks.in_flight {
                 self.marking.due.insert(game_id);
+                continue;
+            }
+            let users: Vec<UserId> = std::mem::take(&mut room.marks.seats).into_iter().collect();
+            let seats: Vec<SeatMark> = users
+                .iter()
+                .filter_map(|user_id| game.seat(user_id))
+                .map(|seat| SeatMark::of(&game_id, seat))
+                .collect();
+            let floor = std::mem::take(&mut room.marks.floor);
+            if floor {
+                let (epoch, seats_version) = (game.epoch, game.seats_version);
+                floors.push(Floor { game_id: game_id.clone(), epoch, seats_version, floor: game.floor });
+            }
+            room.marks.in_flight = true;
+            rows += seats.len() + 1;
+            let pruned_since = room.marks.pruned_since.take();
+            marked.games.push(MarkedGame { game_id, users, seats, floor, pruned_since });
+            if rows >= WRITE_ROWS {
+                self.submit_marked(std::mem::take(&mut floors), std::mem::take(&mut marked));
+                rows = 0;
             }
         }
-        for loose in parts(std::mem::take(&mut self.marking.loose), |_| 1, WRITE_SEATS) {
-            self.submit_marked(Marked { loose, ..Marked::default() });
-        }
-        for seats in parts(seats, |seats| seats.marks.len(), WRITE_SEATS) {
-            self.submit_marked(Marked { seats, ..Marked::default() });
-        }
-        for floors in parts(floors, |_| 1, WRITE_FLOORS) {
-            self.submit_marked(Marked { floors, ..Marked::default() });
+        if rows > 0 {
+            self.submit_marked(floors, marked);
         }
     }
 
-    fn submit_marked(&mut self, marked: Marked) {
-        let seats = marked.seats.iter().flat_map(|seats| &seats.marks).chain(&marked.loose).cloned().collect();
-        let floors = marked.floors.iter().map(|marked| marked.floor.clone()).collect();
+    fn submit_marked(&mut self, floors: Vec<Floor>, marked: Marked) {
+        let seats = marked.games.iter().flat_map(|game| &game.seats).chain(&marked.loose).cloned().collect();
         let postbox = Arc::clone(&self.postbox);
         let then = Box::new(move |written| postbox(Completion::Marked { marked, written }));
         let write = Write::Marks { seats, floors, clocks: Vec::new() };
@@ -215,27 +201,20 @@ impl Core {
         if !done {
             self.marking.loose.extend(marked.loose);
         }
-        for MarkedSeats { game_id, users, .. } in marked.seats {
-            let Some(room) = self.rooms.get_mut(&game_id) else { continue };
-            room.marks.seats_in_flight = false;
-            if !done {
-                room.marks.seats.extend(users);
-                self.marking.due.insert(game_id.clone());
+        for game in marked.games {
+            let Some(room) = self.rooms.get_mut(&game.game_id) else { continue };
+            room.marks.in_flight = false;
+            if done {
+                if let Some(since) = game.pruned_since {
+                    self.metrics.prune_lag.observe(now.since(since).as_secs_f64());
+                }
+            } else {
+                room.marks.seats.extend(game.users);
+                room.marks.floor |= game.floor;
+                room.marks.pruned_since = game.pruned_since.or(room.marks.pruned_since);
+                self.marking.due.insert(game.game_id.clone());
             }
-            self.settle(&game_id);
-        }
-        for MarkedFloor { floor, pruned_since } in marked.floors {
-            let game_id = floor.game_id.clone();
-            let Some(room) = self.rooms.get_mut(&game_id) else { continue };
-            room.marks.floor_in_flight = false;
-            if !done {
-                room.marks.floor.get_or_insert(floor);
-                room.marks.pruned_since = pruned_since.or(room.marks.pruned_since);
-                self.marking.due.insert(game_id.clone());
-            } else if let Some(since) = pruned_since {
-                self.metrics.prune_lag.observe(now.since(since).as_secs_f64());
-            }
-            self.settle(&game_id);
+            self.settle(&game.game_id);
         }
     }
 
@@ -257,23 +236,4 @@ impl Core {
         }
         self.marking.loose.extend(newest.into_values());
     }
-}
-
-/// In parts of so many rows, or of one item that has more.
-fn parts<T>(items: Vec<T>, rows: impl Fn(&T) -> usize, most: usize) -> Vec<Vec<T>> {
-    let (mut parts, mut left) = (Vec::new(), 0);
-    for item in items {
-        let of_item = rows(&item);
-        match parts.last_mut() {
-            Some(part) if of_item <= left => {
-                left -= of_item;
-                Vec::push(part, item);
-            }
-            Some(_) | None => {
-                left = most.saturating_sub(of_item);
-                parts.push(vec![item]);
-            }
-        }
-    }
-    parts
 }

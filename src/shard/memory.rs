@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{Farewell, Game, GameId, Role, Timestamp, UserId},
-    store::{CacheOperation, CacheTier, Floor, Loaded, StoreError, redis::Wanted},
+    store::{CacheOperation, CacheTier, Loaded, StoreError, redis::Wanted},
 };
 
 /// What waits for a load or for its turn, all games of a shard together.
@@ -110,12 +110,9 @@ impl Core {
             // Another node may have given out a seat that has not seen as much: the floor is found anew then.
             if carried.floor > game.floor && carried.seats_version == game.seats_version {
                 game.prune(carried.floor);
-                room.marks.floor = Some(Floor::of(&game));
+                room.marks.floor = true;
             }
             self.marking.due.insert(game_id.clone());
-        }
-        if let Some(floor) = room.marks.floor.as_ref().filter(|floor| floor.still_holds(&game)) {
-            game.prune(floor.floor);
         }
         for member in room.members.values().filter(|member| member.role == Role::Player) {
             if let Some(seat) = game.seat_mut(&member.user_id) {

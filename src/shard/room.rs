@@ -16,7 +16,7 @@ use crate::{
         ClockOrder, Epoch, Event, Game, GameClock, Generation, Payload, Rejection, Role, Seat, Sequence, SessionId,
         Summary, Timer, Timestamp, UserId,
     },
-    store::{Floor, Stand},
+    store::Stand,
 };
 
 /// What is going on in one game.
@@ -77,12 +77,10 @@ pub struct Member {
 #[derive(Default)]
 pub struct Marks {
     pub seats: BTreeSet<UserId>,
-    pub seats_in_flight: bool,
-    /// All that has to be written of it: the game need not stay in memory for it.
-    pub floor: Option<Floor>,
-    pub floor_in_flight: bool,
-    /// The oldest acknowledgement whose pruning is not yet on its way.
+    pub floor: bool,
+    /// The oldest acknowledgement whose pruning is not yet durable.
     pub pruned_since: Option<Timestamp>,
+    pub in_flight: bool,
 }
 
 /// What goes on about a game's clocks.
@@ -167,9 +165,7 @@ pub enum Made {
 impl Room {
     /// Whether nothing is going on.
     pub fn is_idle(&self) -> bool {
-        let is_used =
-            !self.members.is_empty() || !self.parked.is_empty() || self.loading.is_some() || self.is_writing();
-        !is_used && self.marks.floor.is_none() && !self.marks.floor_in_flight
+        self.members.is_empty() && self.parked.is_empty() && self.loading.is_none() && !self.is_writing()
     }
 
     /// Whether the game must stay in memory: it knows something that the store does not.
@@ -211,8 +207,8 @@ impl Room {
 }
 
 impl Marks {
-    /// Whether a seat has yet to be written.
+    /// Whether something has yet to be written.
     pub fn is_pending(&self) -> bool {
-        self.seats_in_flight || !self.seats.is_empty()
+        self.in_flight || self.floor || !self.seats.is_empty()
     }
 }

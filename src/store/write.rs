@@ -172,21 +172,6 @@ pub struct Floor {
     pub floor: Sequence,
 }
 
-impl Floor {
-    /// The floor of a game as it stands.
-    #[must_use]
-    pub fn of(game: &Game) -> Self {
-        let (epoch, seats_version, floor) = (game.epoch, game.seats_version, game.floor);
-        Self { game_id: game.id.clone(), epoch, seats_version, floor }
-    }
-
-    /// Whether the game, as it stands, has the seats that the floor was worked out from.
-    #[must_use]
-    pub fn still_holds(&self, game: &Game) -> bool {
-        self.epoch == game.epoch && self.seats_version == game.seats_version
-    }
-}
-
 /// That a node served a game, and so counted the time of its clocks. Only ever moves forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
