@@ -2,12 +2,14 @@
 //!
 //! Owns the queues before the store and the size of a batch. There is no timer: a batch is what came while the one
 //! before it was being committed, so that a lone write never waits and a crowd shares the cost of a sync. Where the store
-//! has more than one writer, a great deal is committed as two batches at a time, and how far users have seen goes beside
-//! it all: nobody waits for it.
+//! has more than one writer, how far users have seen goes beside the rest: nobody waits for it.
 
 use std::sync::Arc;
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{
+    FutureExt,
+    future::{OptionFuture, join},
+};
 use tokio::sync::mpsc;
 
 use super::{Busy, metrics::JournalMetrics};
@@ -16,11 +18,7 @@ use crate::store::{Outcome, Store, StoreError, Write};
 /// Writes that may wait in a queue before it is full.
 const QUEUE: usize = 8_192;
 /// Rows of one batch of games. Beyond some hundreds a bigger batch only takes longer.
-const BATCH_ROWS: usize = 512;
-/// Batches of games at a time, where the store has more than one writer.
-const BATCHES: usize = 2;
-/// Writes that must wait for another batch beside the one before: two small ones cost more than one.
-const WORTH_A_BATCH: usize = BATCH_ROWS / 2;
+const BATCH_ROWS: usize = 1_024;
 /// Rows of one batch of marks: it holds its games' rows, for which their next events wait.
 const BATCH_MARKS: usize = 32;
 
@@ -45,25 +43,24 @@ pub struct Journal {
 impl Journal {
     /// Starts a journal before a store, and returns the task that ends once every clone is dropped and all is written.
     pub fn start(store: Store, metrics: Arc<JournalMetrics>) -> (Self, impl Future<Output = ()> + Send) {
-        let batches = if store.is_shared() { BATCHES } else { 1 };
-        Self::open(store, metrics, batches)
+        let marks_beside = store.is_shared();
+        Self::open(store, metrics, marks_beside)
     }
 
-    fn open(store: Store, metrics: Arc<JournalMetrics>, batches: usize) -> (Self, impl Future<Output = ()> + Send) {
-        let queue = |rows, batches| {
+    fn open(store: Store, metrics: Arc<JournalMetrics>, marks_beside: bool) -> (Self, impl Future<Output = ()> + Send) {
+        let queue = |rows| {
             let (queue, submissions) = mpsc::channel(QUEUE);
-            (queue, run(store.clone(), submissions, rows, batches, Arc::clone(&metrics)))
+            (queue, run(store.clone(), submissions, rows, Arc::clone(&metrics)))
         };
-        let (games, of_games) = queue(BATCH_ROWS, batches);
-        let mut running = vec![of_games];
-        let marks = if batches == 1 {
-            games.clone()
+        let (games, of_games) = queue(BATCH_ROWS);
+        let (marks, of_marks) = if marks_beside {
+            let (marks, of_marks) = queue(BATCH_MARKS);
+            (marks, Some(of_marks))
         } else {
-            let (marks, of_marks) = queue(BATCH_MARKS, 1);
-            running.push(of_marks);
-            marks
+            (games.clone(), None)
         };
-        (Self { games, marks, metrics }, join_all(running).map(drop))
+        let writing = join(of_games, OptionFuture::from(of_marks)).map(|_| ());
+        (Self { games, marks, metrics }, writing)
     }
 
     /// A journal whose submissions the caller takes out by itself.
@@ -80,7 +77,7 @@ impl Journal {
     /// # Errors
     /// `Busy::Journal`, with the write: the queue is full. Nothing will be written.
     pub fn submit(&self, submission: Submission) -> Result<(), (Busy, Submission)> {
-        let queue = if submission.write.game_id().is_some() { &self.games } else { &self.marks };
+        let queue = if matches!(submission.write, Write::Marks { .. }) { &self.marks } else { &self.games };
         let queued = queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(submission) | mpsc::error::TrySendError::Closed(submission) => {
                 (Busy::Journal, submission)
@@ -93,48 +90,22 @@ impl Journal {
     }
 }
 
-/// What is committed together, and who waits for it.
-struct Batch {
-    writes: Vec<Write>,
-    waiting: Vec<Box<dyn FnOnce(Written) + Send>>,
-    rows: usize,
-}
-
 async fn run(
     store: Store,
     mut submissions: mpsc::Receiver<Submission>,
-    rows: usize,
-    most: usize,
+    batch_rows: usize,
     metrics: Arc<JournalMetrics>,
 ) {
     while let Some(first) = submissions.recv().await {
-        let mut batches = vec![Batch::gather(first, &mut submissions, rows)];
-        while batches.len() < most
-            && submissions.len() >= WORTH_A_BATCH
-            && let Ok(first) = submissions.try_recv()
-        {
-            batches.push(Batch::gather(first, &mut submissions, rows));
-        }
-        join_all(batches.into_iter().map(|batch| batch.commit(&store, &metrics))).await;
-    }
-}
-
-impl Batch {
-    fn gather(first: Submission, submissions: &mut mpsc::Receiver<Submission>, most_rows: usize) -> Self {
         let mut rows = weight(&first.write);
         let (mut writes, mut waiting) = (vec![first.write], vec![first.then]);
-        while rows < most_rows
+        while rows < batch_rows
             && let Ok(submission) = submissions.try_recv()
         {
             rows += weight(&submission.write);
             writes.push(submission.write);
             waiting.push(submission.then);
         }
-        Self { writes, waiting, rows }
-    }
-
-    async fn commit(self, store: &Store, metrics: &JournalMetrics) {
-        let Self { writes, waiting, rows } = self;
         metrics.depth.dec_by(i64::try_from(writes.len()).unwrap_or(i64::MAX));
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         metrics.batch_events.observe(rows as f64);
@@ -204,7 +175,7 @@ mod tests {
         let mut registry = Registry::default();
         let store = Store::of_one_tier(Durable::Faulty(faulty), SOON * 2, BreakerLimits::default(), &mut registry);
         let metrics = Arc::new(JournalMetrics::register(&mut registry));
-        let (journal, writing) = Journal::open(store, Arc::clone(&metrics), BATCHES);
+        let (journal, writing) = Journal::open(store, Arc::clone(&metrics), true);
         drop(tokio::spawn(writing));
         faults.set(Whose::GamesLike("slow"), Fault::Stuck);
 

@@ -33,24 +33,6 @@ pub enum Write {
     Marks { seats: Vec<SeatMark>, floors: Vec<Floor>, clocks: Vec<Served> },
 }
 
-impl Write {
-    /// The game it is about; marks are about many.
-    #[must_use]
-    pub fn game_id(&self) -> Option<&GameId> {
-        match self {
-            Self::Append(append) => Some(&append.game_id),
-            Self::CreateGame(game) => Some(&game.id),
-            Self::ChangeGame(change) => Some(&change.game_id),
-            Self::PutClock(change) => Some(&change.game_id),
-            Self::Recall { game_id, .. }
-            | Self::PutSummary { game_id, .. }
-            | Self::TakeSeat { game_id, .. }
-            | Self::DeleteGame { game_id, .. } => Some(game_id),
-            Self::Marks { .. } => None,
-        }
-    }
-}
-
 /// Events for one game, to follow a head.
 #[derive(Debug, Clone)]
 pub struct Append {
