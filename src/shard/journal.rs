@@ -2,13 +2,14 @@
 //!
 //! Owns the queues before the store and the size of a batch. There is no timer: a batch is what came while the one
 //! before it was being committed, so that a lone write never waits and a crowd shares the cost of a sync. Where the store
-//! has more than one writer, how far users have seen goes beside the rest: nobody waits for it.
+//! has more than one writer, what is too much for one batch goes into another beside it, and so does how far users have
+//! seen, for which nobody waits.
 
 use std::sync::Arc;
 
 use futures_util::{
     FutureExt,
-    future::{OptionFuture, join},
+    future::{OptionFuture, join3},
 };
 use tokio::sync::mpsc;
 
@@ -19,6 +20,8 @@ use crate::store::{Outcome, Store, StoreError, Write};
 const QUEUE: usize = 8_192;
 /// Rows of one batch of games. Beyond some hundreds a bigger batch only takes longer.
 const BATCH_ROWS: usize = 1_024;
+/// Writes that wait in the games' queue before it overflows into another: two small batches cost more than one.
+const WORTH_A_BATCH: usize = 256;
 /// Rows of one batch of marks: it holds its games' rows, for which their next events wait.
 const BATCH_MARKS: usize = 32;
 
@@ -35,7 +38,8 @@ pub struct Submission {
 #[derive(Clone)]
 pub struct Journal {
     games: mpsc::Sender<Submission>,
-    /// The games' queue, where the store has one writer.
+    /// This and the next are the games' queue, where the store has one writer.
+    overflow: mpsc::Sender<Submission>,
     marks: mpsc::Sender<Submission>,
     metrics: Arc<JournalMetrics>,
 }
@@ -43,24 +47,28 @@ pub struct Journal {
 impl Journal {
     /// Starts a journal before a store, and returns the task that ends once every clone is dropped and all is written.
     pub fn start(store: Store, metrics: Arc<JournalMetrics>) -> (Self, impl Future<Output = ()> + Send) {
-        let marks_beside = store.is_shared();
-        Self::open(store, metrics, marks_beside)
+        let many_writers = store.is_shared();
+        Self::open(store, metrics, many_writers)
     }
 
-    fn open(store: Store, metrics: Arc<JournalMetrics>, marks_beside: bool) -> (Self, impl Future<Output = ()> + Send) {
+    fn open(store: Store, metrics: Arc<JournalMetrics>, many_writers: bool) -> (Self, impl Future<Output = ()> + Send) {
         let queue = |rows| {
             let (queue, submissions) = mpsc::channel(QUEUE);
             (queue, run(store.clone(), submissions, rows, Arc::clone(&metrics)))
         };
-        let (games, of_games) = queue(BATCH_ROWS);
-        let (marks, of_marks) = if marks_beside {
-            let (marks, of_marks) = queue(BATCH_MARKS);
-            (marks, Some(of_marks))
-        } else {
-            (games.clone(), None)
+        let beside = |games: &mpsc::Sender<Submission>, rows| {
+            if many_writers {
+                let (queue, running) = queue(rows);
+                (queue, Some(running))
+            } else {
+                (games.clone(), None)
+            }
         };
-        let writing = join(of_games, OptionFuture::from(of_marks)).map(|_| ());
-        (Self { games, marks, metrics }, writing)
+        let (games, of_games) = queue(BATCH_ROWS);
+        let (overflow, of_overflow) = beside(&games, BATCH_ROWS);
+        let (marks, of_marks) = beside(&games, BATCH_MARKS);
+        let writing = join3(of_games, OptionFuture::from(of_overflow), OptionFuture::from(of_marks)).map(|_| ());
+        (Self { games, overflow, marks, metrics }, writing)
     }
 
     /// A journal whose submissions the caller takes out by itself.
@@ -68,7 +76,7 @@ impl Journal {
     pub fn by_hand() -> (Self, mpsc::Receiver<Submission>) {
         let (games, submissions) = mpsc::channel(QUEUE);
         let metrics = Arc::new(JournalMetrics::register(&mut prometheus_client::registry::Registry::default()));
-        (Self { marks: games.clone(), games, metrics }, submissions)
+        (Self { overflow: games.clone(), marks: games.clone(), games, metrics }, submissions)
     }
 
     /// Queues a write. A game's next is submitted once the one before is written, but for its marks: each of those says
@@ -77,7 +85,13 @@ impl Journal {
     /// # Errors
     /// `Busy::Journal`, with the write: the queue is full. Nothing will be written.
     pub fn submit(&self, submission: Submission) -> Result<(), (Busy, Submission)> {
-        let queue = if matches!(submission.write, Write::Marks { .. }) { &self.marks } else { &self.games };
+        let queue = if matches!(submission.write, Write::Marks { .. }) {
+            &self.marks
+        } else if QUEUE - self.games.capacity() >= WORTH_A_BATCH {
+            &self.overflow
+        } else {
+            &self.games
+        };
         let queued = queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(submission) | mpsc::error::TrySendError::Closed(submission) => {
                 (Busy::Journal, submission)
@@ -156,7 +170,7 @@ mod tests {
         domain::{Epoch, GameId, Sequence},
         store::{
             Append, BreakerLimits, Durable,
-            faulty::{Fault, FaultyStore, Whose},
+            faulty::{Fault, Faults, FaultyStore, Whose},
         },
     };
 
@@ -169,33 +183,62 @@ mod tests {
         written
     }
 
-    #[tokio::test]
-    async fn marks_do_not_wait_for_events_that_the_store_is_slow_with() {
+    /// A journal of many writers, which never gets an answer about the game `slow`.
+    fn start() -> (Journal, Faults) {
         let (faulty, faults) = FaultyStore::temporary();
         let mut registry = Registry::default();
         let store = Store::of_one_tier(Durable::Faulty(faulty), SOON * 2, BreakerLimits::default(), &mut registry);
         let metrics = Arc::new(JournalMetrics::register(&mut registry));
-        let (journal, writing) = Journal::open(store, Arc::clone(&metrics), true);
+        let (journal, writing) = Journal::open(store, metrics, true);
         drop(tokio::spawn(writing));
         faults.set(Whose::GamesLike("slow"), Fault::Stuck);
+        (journal, faults)
+    }
 
-        let mut event = submit(
-            &journal,
-            Write::Append(Append {
-                game_id: GameId::parse("slow").unwrap(),
-                epoch: Epoch::generate(),
-                expected_head: Sequence::ZERO,
-                expected_clock: 0,
-                events: Vec::new(),
-                clock: None,
-            }),
-        );
+    fn append(game_id: &str) -> Write {
+        Write::Append(Append {
+            game_id: GameId::parse(game_id).unwrap(),
+            epoch: Epoch::generate(),
+            expected_head: Sequence::ZERO,
+            expected_clock: 0,
+            events: Vec::new(),
+            clock: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn marks_do_not_wait_for_events_that_the_store_is_slow_with() {
+        let (journal, faults) = start();
+
+        let mut event = submit(&journal, append("slow"));
         let marks = submit(&journal, Write::Marks { seats: Vec::new(), floors: Vec::new(), clocks: Vec::new() });
 
         assert_eq!(timeout(SOON, marks).await.unwrap().unwrap(), Ok(Outcome::Done));
         assert!(event.try_recv().is_err());
         faults.lift();
         assert!(timeout(SOON, event).await.unwrap().unwrap().is_ok());
-        assert_eq!(metrics.depth.get(), 0);
+        assert_eq!(journal.metrics.depth.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_for_a_batch_does_not_wait_for_it() {
+        let (journal, faults) = start();
+
+        let slow = submit(&journal, append("slow"));
+        let is_under_way = async {
+            while journal.metrics.depth.get() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, is_under_way).await.unwrap();
+        let mut enough: Vec<_> = (0..WORTH_A_BATCH).map(|_| submit(&journal, append("quick"))).collect();
+        let too_much = submit(&journal, append("quick"));
+
+        assert!(timeout(SOON, too_much).await.unwrap().unwrap().is_ok());
+        assert!(enough.iter_mut().all(|written| written.try_recv().is_err()));
+        faults.lift();
+        for written in enough.into_iter().chain([slow]) {
+            assert!(timeout(SOON, written).await.unwrap().unwrap().is_ok());
+        }
     }
 }

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
 use super::{
-    append::append,
+    append::{append, append_one},
     lent::Lent,
     marks::{mark_seats, raise_floors, vouch},
     plan::{FLOORS_A_STATEMENT, Plan, Round},
@@ -26,6 +26,12 @@ pub(super) async fn commit(mut lent: Lent, batch: Vec<Write>) -> Result<Vec<Outc
 }
 
 async fn together(lent: &mut Lent, batch: &[Write]) -> Result<Vec<Outcome>, Failure> {
+    if let [Write::Append(append)] = batch
+        && let [event] = append.events.as_slice()
+        && lent.statement(async |connection| append_one(connection, append, event).await).await?
+    {
+        return Ok(vec![Outcome::Done]);
+    }
     let plan = Plan::of(batch.iter().enumerate());
     let mut outcomes: Vec<_> = batch.iter().map(unless_written).collect();
     if plan.is_one_statement() {
@@ -40,8 +46,8 @@ async fn together(lent: &mut Lent, batch: &[Write]) -> Result<Vec<Outcome>, Fail
     Ok(outcomes)
 }
 
-/// Does writes one by one, of which some contradict what is stored. Such a write is a mistake of this program or a
-/// damaged database; its game is not what it was taken for.
+/// Does writes one by one, of which some contradict what is stored. Unless it is a repeat that came alone, such a write
+/// is a mistake of this program or a damaged database; its game is not what it was taken for.
 async fn apart(lent: &mut Lent, batch: &[Write]) -> Result<Vec<Outcome>, Failure> {
     let mut outcomes: Vec<_> = batch.iter().map(unless_written).collect();
     lent.transaction(async |connection| {

@@ -4,6 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::MigrationHarness;
+use futures_util::future::join;
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
@@ -24,7 +25,7 @@ use crate::{
             Tier,
             clocks::{control, players},
             every_claim,
-            table::{NOW, Table, event, first, game_id, referred, seat, sequences, user},
+            table::{NONE, NOW, Table, event, first, game_id, referred, seat, sequences, user},
         },
     },
 };
@@ -120,6 +121,52 @@ async fn a_game_locked_by_others_is_unavailable_and_its_connection_serves_on() {
 
     assert!(matches!(during, Err(StoreError::Unavailable(_))), "{during:?}");
     assert_eq!(table.append(0, vec![event(1)]).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_repeat_whose_original_is_pruned_at_that_moment_is_known() {
+    let database = Database::fresh().await;
+    let (store, mut other) = (database.open().await, dial(&database.url()).await);
+    let table = Table::set(&store, "g", 0).await;
+    table.append(0, vec![referred(1, Some("ann"), "r")]).await;
+
+    let prune = "begin; update game set floor = 1; delete from game_event;
+                 insert into game_receipt values ('g', 'ann', 'r', 1, 'move', 0)";
+    other.batch_execute(prune).await.unwrap();
+    let repeat = store.commit(vec![table.appending(1, vec![referred(2, Some("ann"), "r")])]);
+    let finish_once_it_waits = async {
+        let somebody_waits = "do $$ begin
+            for turn in 1..400 loop
+                exit when exists (
+                    select from pg_locks waiting join pg_locks held using (pid) join pg_database on held.database = oid
+                    where not waiting.granted and datname = current_database()
+                );
+                assert turn < 400, 'nobody waits';
+                perform pg_sleep(0.01);
+            end loop;
+        end $$";
+        other.batch_execute(somebody_waits).await.unwrap();
+        other.batch_execute("commit").await.unwrap();
+    };
+    let (outcomes, ()) = join(repeat, finish_once_it_waits).await;
+
+    assert!(matches!(outcomes.unwrap().as_slice(), [Outcome::Repeated(_)]));
+    assert_eq!(sequences(&table.log().await), NONE);
+}
+
+#[tokio::test]
+async fn a_repeat_that_comes_alone_is_known_before_and_after_its_original_was_pruned() {
+    let database = Database::fresh().await;
+    let store = database.open().await;
+    let table = Table::set(&store, "g", 0).await;
+    table.append(0, vec![referred(1, Some("ann"), "r")]).await;
+
+    let before = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
+    table.prune(0, 1).await;
+    let after = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
+
+    assert!(matches!((before, after), (Outcome::Repeated(_), Outcome::Repeated(_))));
+    assert_eq!(table.append(1, vec![referred(2, Some("ann"), "s")]).await, Outcome::Done);
 }
 
 #[tokio::test]
