@@ -23,7 +23,7 @@ use crate::{
 /// How long an acknowledgement may wait for others before it is written. The contract allows a second.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Seats and floors of one write, so that a great flush holds nobody up: the next events of its games wait for it.
-const WRITE_ROWS: usize = 96;
+const MARKS_A_WRITE: usize = 96;
 
 /// What a shard has yet to write about how far users have seen.
 pub struct Marking {
@@ -146,7 +146,7 @@ impl Core {
     pub(super) fn submit_marks(&mut self) {
         let mut loose = std::mem::take(&mut self.marking.loose);
         while !loose.is_empty() {
-            let rest = loose.split_off(loose.len().min(WRITE_ROWS));
+            let rest = loose.split_off(loose.len().min(MARKS_A_WRITE));
             self.submit_marked(Vec::new(), Marked { games: Vec::new(), loose: std::mem::replace(&mut loose, rest) });
         }
         let (mut floors, mut marked, mut rows) = (Vec::new(), Marked::default(), 0);
@@ -172,7 +172,7 @@ impl Core {
             rows += seats.len() + 1;
             let pruned_since = room.marks.pruned_since.take();
             marked.games.push(MarkedGame { game_id, users, seats, floor, pruned_since });
-            if rows >= WRITE_ROWS {
+            if rows >= MARKS_A_WRITE {
                 self.submit_marked(std::mem::take(&mut floors), std::mem::take(&mut marked));
                 rows = 0;
             }

@@ -27,7 +27,7 @@ const VOUCH_EVERY: Duration = Duration::from_secs(1);
 /// For how long after it was written last some node may still serve a game.
 const LEASE: Duration = Duration::from_secs(2);
 /// Clocks vouched for in one write.
-const WRITE_ROWS: usize = 256;
+const CLOCKS_A_WRITE: usize = 256;
 /// Games watched of which nothing is in memory. Beyond them, a flag falls when its game is next loaded.
 const MAX_WATCHED_UNSEEN: usize = 65_536;
 
@@ -268,7 +268,7 @@ impl Core {
         };
         let served: Vec<Served> =
             self.watch.iter().filter(|(_, watched)| watched.counts_served_time).map(served).collect();
-        for clocks in served.chunks(WRITE_ROWS) {
+        for clocks in served.chunks(CLOCKS_A_WRITE) {
             let write = Write::Marks { seats: Vec::new(), floors: Vec::new(), clocks: clocks.to_vec() };
             let postbox = Arc::clone(&self.postbox);
             let then = Box::new(move |written| postbox(Completion::Marked { marked: Marked::default(), written }));
