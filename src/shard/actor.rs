@@ -131,12 +131,15 @@ impl Actor for ShardActor {
 impl Handler<Enqueued> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Enqueued { command, place, at }: Enqueued, context: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        Enqueued { command: Command { game_id, deed }, place, at }: Enqueued,
+        context: &mut Self::Context,
+    ) {
         drop(place);
         let now = Instant::now();
         self.core.taken_out(now.duration_since(at));
-        let game_id = command.game_id.clone();
-        self.turn(Some(&game_id), now, context, |core| core.command(command));
+        self.turn(Some(&game_id), now, context, |core| core.command(&game_id, deed));
     }
 }
 

@@ -4,7 +4,7 @@
 //! and out, and one too many is refused before it is sent.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -97,13 +97,16 @@ impl ShardHandle {
 pub struct Shards {
     shards: Box<[ShardHandle]>,
     store: Store,
+    /// Says which game is of which shard. Seeded by chance and never told: nobody can choose games that all fall to one shard,
+    /// and no store or other node knows which shard has a game.
+    hasher: lru::DefaultHasher,
 }
 
 impl Shards {
     /// Puts the shards of a node together.
     #[must_use]
     pub fn new(shards: Vec<ShardHandle>, store: Store) -> Self {
-        Self { shards: shards.into_boxed_slice(), store }
+        Self { shards: shards.into_boxed_slice(), store, hasher: lru::DefaultHasher::default() }
     }
 
     /// Every shard, in order.
@@ -117,9 +120,7 @@ impl Shards {
     }
 
     fn index_of(&self, game_id: &GameId) -> usize {
-        let mut hasher = DefaultHasher::new();
-        game_id.hash(&mut hasher);
-        let index = hasher.finish() % self.shards.len() as u64;
+        let index = self.hasher.hash_one(game_id) % self.shards.len() as u64;
         usize::try_from(index).expect("there are fewer shards than that")
     }
 
