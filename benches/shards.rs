@@ -22,7 +22,6 @@ use rejoin::{
     edge::ws::Frames,
     shard::{
         Bus, Journal, Reader, ShardHandle, Shards,
-        actor::ShardActor,
         core::{Parts, Rules},
         messages::{Deed, GameSpec, GameView, Source},
         metrics::{Backpressure, JournalMetrics, ShardFamilies},
@@ -115,7 +114,6 @@ fn start_shard(folder: &TempDir, runtime: &Runtime) -> Shards {
     let backpressure = Backpressure::register(&mut registry);
     let found = RegistryMetrics::register(&mut registry);
     let families = ShardFamilies::register(&mut registry, backpressure, found);
-    let metrics = Arc::new(families.shard(0));
     let parts = Parts {
         index: 0,
         rules: Rules {
@@ -134,7 +132,7 @@ fn start_shard(folder: &TempDir, runtime: &Runtime) -> Shards {
         journal,
         reader: Reader::start(store.clone(), runtime.handle()),
         bus: Bus::of_a_lone_node(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::new(families.shard(0)),
     };
     // Arbiters belong to a system, which runs on a thread of its own as long as the bench does.
     let (tell, told) = std::sync::mpsc::channel();
@@ -143,13 +141,12 @@ fn start_shard(folder: &TempDir, runtime: &Runtime) -> Shards {
             let system = actix::System::new();
             system.block_on(async move {
                 let arbiter = actix::Arbiter::new();
-                tell.send(ShardActor::spawn(&arbiter.handle(), parts)).expect("somebody waits for it");
+                tell.send(ShardHandle::start(&arbiter.handle(), parts, CAPACITY)).expect("somebody waits for it");
                 std::future::pending::<()>().await;
             });
         });
     });
-    let addr = told.recv().expect("the shard starts");
-    Shards::new(vec![ShardHandle::new(addr, CAPACITY, metrics)], store)
+    Shards::new(vec![told.recv().expect("the shard starts")], store)
 }
 
 criterion_group!(benches, round_trips);

@@ -29,9 +29,7 @@ use crate::{
     },
     settings::Settings,
     shard::{
-        Bus, Journal, Reader, ShardHandle, Shards,
-        actor::ShardActor,
-        bus,
+        Bus, Journal, Reader, ShardHandle, Shards, bus,
         core::Parts,
         janitor,
         messages::Notice,
@@ -193,7 +191,6 @@ pub(crate) fn shard(
     ways: &Ways,
     families: &ShardFamilies,
 ) -> ShardHandle {
-    let metrics = Arc::new(families.shard(index));
     let parts = Parts {
         index,
         rules: meaning::rules(settings),
@@ -203,10 +200,9 @@ pub(crate) fn shard(
         journal: ways.journal.clone(),
         reader: ways.reader.clone(),
         bus: ways.bus.clone(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::new(families.shard(index)),
     };
-    let addr = ShardActor::spawn(&arbiter.handle(), parts);
-    ShardHandle::new(addr, settings.shard.mailbox_capacity.get(), metrics)
+    ShardHandle::start(&arbiter.handle(), parts, settings.shard.mailbox_capacity.get())
 }
 
 /// Starts to listen. The operators' listener has a worker of its own, and is alive when the public one is full.

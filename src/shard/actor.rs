@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{Actor, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
 use tokio::time::Instant;
 
 use super::{
     core::{Completion, Core, Parts},
-    handle::Place,
-    messages::{Command, Notice},
+    mailbox::{Inbox, Mail},
+    messages::Command,
 };
 use crate::{
     clock::Clock,
@@ -24,24 +24,10 @@ use crate::{
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A command on its way through the mailbox.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Enqueued {
-    pub command: Command,
-    pub place: Place,
-    pub at: Instant,
-}
-
-/// A notice on its way.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Told(pub Notice);
-
 /// A completion on its way.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Completed(pub Completion);
+struct Completed(Completion);
 
 /// One shard as an actor.
 pub struct ShardActor {
@@ -53,16 +39,16 @@ pub struct ShardActor {
 }
 
 impl ShardActor {
-    /// Starts a shard on a thread of its own.
-    #[must_use]
-    pub fn spawn(thread: &ArbiterHandle, parts: Parts) -> Addr<Self> {
+    /// Starts a shard on a thread of its own, for the mail of this inbox.
+    pub(super) fn spawn(thread: &ArbiterHandle, parts: Parts, inbox: Inbox) {
         Self::start_in_arbiter(thread, move |context| {
+            context.add_stream(inbox);
             let addr = context.address();
             #[expect(clippy::disallowed_methods, reason = "bounded by what the shard has under way")]
             let postbox = Arc::new(move |completion| addr.do_send(Completed(completion)));
             let clock = parts.clock.clone();
             Self { core: Core::new(parts, postbox), clock, ticked_at: Instant::now(), alarm: None }
-        })
+        });
     }
 
     /// Runs a turn that begins now. One that panics leaves its game out of memory, to be loaded afresh.
@@ -128,24 +114,20 @@ impl Actor for ShardActor {
     }
 }
 
-impl Handler<Enqueued> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, Enqueued { command, place, at }: Enqueued, context: &mut Self::Context) {
-        drop(place);
+impl StreamHandler<Mail> for ShardActor {
+    fn handle(&mut self, mail: Mail, context: &mut Self::Context) {
         let now = Instant::now();
-        self.core.taken_out(now.duration_since(at));
-        let game_id = command.game_id.clone();
-        self.turn(Some(&game_id), now, context, |core| core.command(command));
+        match mail {
+            Mail::Command(Command { game_id, deed }, at) => {
+                self.core.taken_out(now.duration_since(at));
+                self.turn(Some(&game_id), now, context, |core| core.command(&game_id, deed));
+            }
+            Mail::Notice(notice) => self.turn(None, now, context, |core| core.notice(notice)),
+        }
     }
-}
 
-impl Handler<Told> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, Told(notice): Told, context: &mut Self::Context) {
-        self.turn(None, Instant::now(), context, |core| core.notice(notice));
-    }
+    /// Nobody asks any more, but what is under way goes on.
+    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 impl Handler<Completed> for ShardActor {

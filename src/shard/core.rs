@@ -10,7 +10,7 @@ use super::{
     budget::Shrinking,
     journal::Written,
     marking::{Marked, Marking},
-    messages::{Command, Deed, Notice, ShardStats},
+    messages::{Deed, Notice, ShardStats},
     metrics::ShardMetrics,
     residents::Residents,
     room::{ClockTurn, Room, Turn},
@@ -129,25 +129,24 @@ impl Core {
     }
 
     /// Does what it is asked, at once or as soon as the game is in memory.
-    pub fn command(&mut self, command: Command) {
-        let Command { game_id, deed } = command;
+    pub fn command(&mut self, game_id: &GameId, deed: Deed) {
         if deed.is_abandoned() {
             return;
         }
-        let is_resident = self.residents.get_mut(&game_id).is_some() && !self.is_to_be_asked_elsewhere(&game_id, &deed);
+        let is_resident = self.residents.get_mut(game_id).is_some() && !self.is_to_be_asked_elsewhere(game_id, &deed);
         if let Some(operation) = deed.looks_for() {
             self.metrics.registry.looked_for(operation, CacheTier::Memory, is_resident);
         }
         if is_resident {
             self.metrics.hits.inc();
             tracing::debug!(context = "ShardActor", gameId = %game_id, "Cache HIT");
-            self.perform(&game_id, deed);
-            self.take_turns(&game_id);
-            self.settle(&game_id);
+            self.perform(game_id, deed);
+            self.take_turns(game_id);
+            self.settle(game_id);
         } else {
             self.metrics.misses.inc();
             tracing::debug!(context = "ShardActor", gameId = %game_id, "Cache MISS");
-            self.park(&game_id, deed);
+            self.park(game_id, deed);
         }
     }
 

@@ -1,24 +1,18 @@
-//! Where the rest of the service reaches the shards.
+//! Where the rest of the service reaches the shards: which one has a game, and what all of them are asked.
 //!
-//! The bound of a shard's mailbox lives here: actix bounds a mailbox by sender or not at all, so commands are counted in
-//! and out, and one too many is refused before it is sent.
+//! The bound of a shard's mailbox lives in `mailbox`; refusals are counted here.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{hash::BuildHasher, sync::Arc, time::Duration};
 
-use actix::Addr;
-use tokio::{sync::oneshot, time::Instant};
+use actix::ArbiterHandle;
+use tokio::sync::oneshot;
 
 use super::{
     Busy, ShardError,
-    actor::{Enqueued, ShardActor, Told},
+    actor::ShardActor,
+    core::Parts,
     inspecting::Inspection,
+    mailbox::{Mailbox, mailbox},
     messages::{Command, Deed, Notice, Reply, ShardStats},
     metrics::ShardMetrics,
 };
@@ -29,38 +23,30 @@ use crate::{
 
 /// One shard, as its callers have it.
 pub struct ShardHandle {
-    addr: Addr<ShardActor>,
-    depth: Arc<AtomicUsize>,
-    capacity: usize,
+    mailbox: Mailbox,
     metrics: Arc<ShardMetrics>,
 }
 
-/// A place in a mailbox, given back when the command is taken out or dropped.
-pub struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl ShardHandle {
-    /// A handle of a mailbox that holds `capacity` commands.
+    /// Starts a shard on a thread of its own, with a mailbox that holds `capacity` commands.
     #[must_use]
-    pub fn new(addr: Addr<ShardActor>, capacity: usize, metrics: Arc<ShardMetrics>) -> Self {
-        Self { addr, depth: Arc::new(AtomicUsize::new(0)), capacity, metrics }
+    pub fn start(thread: &ArbiterHandle, parts: Parts, capacity: usize) -> Self {
+        let (mailbox, inbox) = mailbox(capacity);
+        let metrics = Arc::clone(&parts.metrics);
+        ShardActor::spawn(thread, parts, inbox);
+        Self { mailbox, metrics }
     }
 
     /// Commands in the mailbox.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.depth.load(Ordering::Relaxed)
+        self.mailbox.depth()
     }
 
     /// Commands that the mailbox holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.mailbox.capacity()
     }
 
     /// Puts a command into the mailbox.
@@ -68,28 +54,11 @@ impl ShardHandle {
     /// # Errors
     /// `Busy::Mailbox`, with the command: the mailbox is full.
     fn offer(&self, command: Command) -> Result<(), Command> {
-        let place = Place(Arc::clone(&self.depth));
-        if self.depth.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            self.metrics.refused(Busy::Mailbox);
-            drop(place);
-            return Err(command);
-        }
-        self.send(Enqueued { command, place, at: Instant::now() });
-        Ok(())
+        self.mailbox.offer(command).inspect_err(|_| self.metrics.refused(Busy::Mailbox))
     }
 
     fn tell(&self, notice: Notice) {
-        self.send(Told(notice));
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the one place where the bound has been checked")]
-    fn send<M>(&self, message: M)
-    where
-        M: actix::Message + Send + 'static,
-        M::Result: Send,
-        ShardActor: actix::Handler<M>,
-    {
-        self.addr.do_send(message);
+        self.mailbox.tell(notice);
     }
 }
 
@@ -97,13 +66,16 @@ impl ShardHandle {
 pub struct Shards {
     shards: Box<[ShardHandle]>,
     store: Store,
+    /// Says which game is of which shard. Seeded by chance and never told: nobody can choose games that all fall to one shard,
+    /// and no store or other node knows which shard has a game.
+    hasher: lru::DefaultHasher,
 }
 
 impl Shards {
     /// Puts the shards of a node together.
     #[must_use]
     pub fn new(shards: Vec<ShardHandle>, store: Store) -> Self {
-        Self { shards: shards.into_boxed_slice(), store }
+        Self { shards: shards.into_boxed_slice(), store, hasher: lru::DefaultHasher::default() }
     }
 
     /// Every shard, in order.
@@ -117,9 +89,7 @@ impl Shards {
     }
 
     fn index_of(&self, game_id: &GameId) -> usize {
-        let mut hasher = DefaultHasher::new();
-        game_id.hash(&mut hasher);
-        let index = hasher.finish() % self.shards.len() as u64;
+        let index = self.hasher.hash_one(game_id) % self.shards.len() as u64;
         usize::try_from(index).expect("there are fewer shards than that")
     }
 
@@ -354,7 +324,6 @@ mod tests {
             clock_broadcast: Duration::from_secs(5),
         };
         let shards = (0..2).map(|index| {
-            let metrics = Arc::new(families.shard(index));
             let parts = Parts {
                 index,
                 rules: rules.clone(),
@@ -364,9 +333,9 @@ mod tests {
                 journal: journal.clone(),
                 reader: reader.clone(),
                 bus: Bus::of_a_lone_node(),
-                metrics: Arc::clone(&metrics),
+                metrics: Arc::new(families.shard(index)),
             };
-            ShardHandle::new(ShardActor::spawn(&Arbiter::new().handle(), parts), CAPACITY, metrics)
+            ShardHandle::start(&Arbiter::new().handle(), parts, CAPACITY)
         });
         (Shards::new(shards.collect(), store), faults)
     }

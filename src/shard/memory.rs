@@ -220,23 +220,23 @@ impl Core {
     /// Brings the books in order after a turn in a game: its weight, its use, its deadline; and ends a room that idles.
     pub(super) fn settle(&mut self, game_id: &GameId) {
         self.keep_time(game_id);
-        let now = self.clock.now();
-        let (mut connected, mut writing, mut idle) = (false, false, true);
-        if let Some(room) = self.rooms.get(game_id) {
-            (connected, writing, idle) = (!room.members.is_empty(), room.is_writing(), room.is_idle());
-        }
-        if idle {
+        let room = self.rooms.get(game_id);
+        let connected = room.is_some_and(|room| !room.members.is_empty());
+        let pinned = room.is_some_and(|room| room.is_writing());
+        let idle = room.is_none_or(|room| room.is_idle());
+        if idle && room.is_some() {
             self.rooms.remove(game_id);
         }
-        let Some(game) = self.residents.peek(game_id) else { return };
-        let in_memory = (!connected).then(|| now.plus(self.rules.token_ttl));
-        let of_seats = game.next_deadline(now, self.rules.absent_after);
-        let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
-        if idle && let Some(game) = self.residents.peek_mut(game_id) {
-            game.rest();
-        }
-        let used = if connected { Use::Connected } else { Use::Idle };
-        self.residents.settle(game_id, Standing { used, pinned: writing, deadline });
+        let (now, rules) = (self.clock.now(), &self.rules);
+        self.residents.settle(game_id, |game| {
+            if idle {
+                game.rest();
+            }
+            let in_memory = (!connected).then(|| now.plus(rules.token_ttl));
+            let of_seats = game.next_deadline(now, rules.absent_after);
+            let deadline = of_seats.into_iter().chain(in_memory).min().unwrap_or(Timestamp::from_millis(i64::MAX));
+            Standing { used: if connected { Use::Connected } else { Use::Idle }, pinned, deadline }
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who owns a game: exactly one shard, and within it one turn at a time.
 //!
-//! A command enters by [`Shards`], crosses the bounded mailbox of its game's shard ([`actor`]) and is done in one turn
+//! A command enters by [`Shards`], crosses the bounded `mailbox` of its game's shard ([`actor`]) and is done in one turn
 //! of [`core`]: `joining`, `recording`, `marking`, `timing` and `governing` are its topics, `memory` is a game's way in and
 //! out,
 //! [`residents`] and `room` are what is kept. What has to be written goes through the [`journal`], what has to be read
@@ -21,6 +21,7 @@ pub mod inspecting;
 pub mod janitor;
 mod joining;
 pub mod journal;
+mod mailbox;
 mod marking;
 mod memory;
 pub mod messages;

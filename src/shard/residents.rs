@@ -185,28 +185,32 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
         }
     }
 
-    /// Says how a changed entry stands from now on and weighs it again, then evicts what the budget has no room for.
-    pub fn settle(&mut self, key: &K, standing: Standing) {
-        let (home, other) = match standing.used {
-            Use::Idle => (&mut self.idle, &mut self.connected),
-            Use::Connected => (&mut self.connected, &mut self.idle),
+    /// Asks how a changed entry stands from now on and weighs it again, then evicts what the budget has no room for.
+    pub fn settle(&mut self, key: &K, judge: impl FnOnce(&mut V) -> Standing) {
+        let (entry, before) = match self.connected.peek_mut(key) {
+            Some(entry) => (entry, Use::Connected),
+            None => match self.idle.peek_mut(key) {
+                Some(entry) => (entry, Use::Idle),
+                None => return,
+            },
         };
-        let mut found = home.get_mut(key);
-        if found.is_none()
-            && let Some((key, entry)) = other.pop_entry(key)
-        {
-            found = Some(home.get_or_insert_mut(key, || entry));
-        }
-        let Some(entry) = found else { return };
-        let (before, after) = (entry.bytes, entry.value.accounted_bytes());
-        (entry.bytes, entry.pinned, entry.deadline) = (after, standing.pinned, standing.deadline);
-        self.bytes = self.bytes - before + after;
+        let Standing { used, pinned, deadline } = judge(&mut entry.value);
+        self.bytes -= entry.bytes;
+        (entry.bytes, entry.pinned, entry.deadline) = (entry.value.accounted_bytes(), pinned, deadline);
+        self.bytes += entry.bytes;
         // A later deadline is found out when the one in the heap comes up.
-        if standing.deadline < entry.queued {
-            entry.queued = standing.deadline;
-            self.deadlines.push(Reverse((standing.deadline, key.clone())));
-            self.compact();
+        if deadline < entry.queued {
+            entry.queued = deadline;
+            self.deadlines.push(Reverse((deadline, key.clone())));
         }
+        if used != before {
+            let (from, to) = match used {
+                Use::Idle => (&mut self.connected, &mut self.idle),
+                Use::Connected => (&mut self.idle, &mut self.connected),
+            };
+            from.pop_entry(key).and_then(|(key, entry)| to.put(key, entry));
+        }
+        self.compact();
         self.fit();
     }
 
@@ -326,7 +330,7 @@ mod tests {
             let Some(entry) = self.connected.peek(key).or_else(|| self.idle.peek(key)) else { return };
             let mut standing = Standing { used, pinned: entry.pinned, deadline: entry.deadline };
             change(&mut standing);
-            self.settle(key, standing);
+            self.settle(key, |_| standing);
         }
     }
 

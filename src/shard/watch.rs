@@ -12,7 +12,7 @@ use crate::domain::{Epoch, GameId, Timestamp};
 /// The games that are watched.
 #[derive(Default)]
 pub struct Watch {
-    games: HashMap<GameId, Entry>,
+    games: HashMap<GameId, Entry, lru::DefaultHasher>,
     /// May hold places that are out of date.
     wakes: BinaryHeap<Reverse<(Timestamp, GameId)>>,
 }

@@ -25,7 +25,7 @@ use crate::{
         Bus, ConnectionId, Journal, Reader,
         core::{Completion, Core, Parts, Rules},
         journal::Submission,
-        messages::{Acknowledger, Author, Claim, Command, Deed, Join, Notice, Request, Source},
+        messages::{Acknowledger, Author, Claim, Deed, Join, Notice, Request, Source},
         metrics::{Backpressure, ShardFamilies},
         reader::{LoadRequest, PageRequest},
     },
@@ -141,7 +141,7 @@ impl Rig {
     }
 
     fn command(&mut self, deed: Deed) {
-        self.core.command(Command { game_id: self.game_id.clone(), deed });
+        self.core.command(&self.game_id, deed);
         self.settle();
     }
 
