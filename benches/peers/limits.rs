@@ -9,7 +9,12 @@ use serde::Serialize;
 use tokio::{runtime::Handle, time::Instant};
 use tokio_postgres::{Client, NoTls};
 
-use crate::{by_hand, dialect::Move, figures::percentile, venues::Services};
+use crate::{
+    by_hand,
+    dialect::Move,
+    figures::percentile,
+    venues::{Services, connect_redis},
+};
 
 /// How many of one thing a store does in a second.
 #[derive(Debug, Clone, Serialize)]
@@ -47,8 +52,7 @@ async fn of_redis(url: &str, lasting: Duration) -> redis::RedisResult<Vec<Limit>
     let chess_move = Move { number: 17, is_last: false }.to_string();
     let key = |number: usize| format!("game:{number}");
     let seat = |number: usize| format!("seat:{number}");
-    let client = redis::Client::open(url)?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
+    let mut connection = connect_redis(url).await?;
     let mut set_up = redis::pipe();
     for number in 0..KEYS {
         for field in ["id", "user", "token", "acknowledged", "issued", "expires", "beat", "version"] {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use crate::{dialect::Dialect, process::Process, seat::Seat, usage::Part};
 
-pub use services::Services;
+pub use services::{Services, connect_redis};
 
 /// Who is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

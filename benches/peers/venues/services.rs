@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
@@ -98,14 +99,20 @@ impl Services {
     /// Redis refuses.
     pub async fn fresh_redis(&self) -> Result<String, String> {
         let work = async {
-            let client = redis::Client::open(self.redis_url.as_str())?;
-            let mut connection = client.get_multiplexed_async_connection().await?;
+            let mut connection = connect_redis(&self.redis_url).await?;
             redis::cmd("FLUSHALL").exec_async(&mut connection).await
         };
         let done = timeout(PATIENCE, work).await.map_err(|_| "Redis is late".to_owned())?;
         done.map_err(|error| format!("Redis: {error}"))?;
         Ok(self.redis_url.clone())
     }
+}
+
+/// Connects to a Redis that may take its time: to forget what a storm has left there takes longer than the half second
+/// that its client would wait.
+pub async fn connect_redis(url: &str) -> redis::RedisResult<MultiplexedConnection> {
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
 }
 
 impl Drop for Services {
