@@ -2,7 +2,11 @@
 //!
 //! The bound of a shard's mailbox lives in `mailbox`; refusals are counted here.
 
-use std::{hash::BuildHasher, sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::ArbiterHandle;
 use tokio::sync::oneshot;
@@ -66,16 +70,13 @@ impl ShardHandle {
 pub struct Shards {
     shards: Box<[ShardHandle]>,
     store: Store,
-    /// Says which game is of which shard. Seeded by chance and never told: nobody can choose games that all fall to one shard,
-    /// and no store or other node knows which shard has a game.
-    hasher: lru::DefaultHasher,
 }
 
 impl Shards {
     /// Puts the shards of a node together.
     #[must_use]
     pub fn new(shards: Vec<ShardHandle>, store: Store) -> Self {
-        Self { shards: shards.into_boxed_slice(), store, hasher: lru::DefaultHasher::default() }
+        Self { shards: shards.into_boxed_slice(), store }
     }
 
     /// Every shard, in order.
@@ -89,7 +90,9 @@ impl Shards {
     }
 
     fn index_of(&self, game_id: &GameId) -> usize {
-        let index = self.hasher.hash_one(game_id) % self.shards.len() as u64;
+        let mut hasher = DefaultHasher::new();
+        game_id.hash(&mut hasher);
+        let index = hasher.finish() % self.shards.len() as u64;
         usize::try_from(index).expect("there are fewer shards than that")
     }
 

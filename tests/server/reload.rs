@@ -129,8 +129,12 @@ async fn memory_shrinks_to_a_smaller_budget() {
 
     println!("memory was within its budget after {took:?}");
     assert_eq!(server.metric("memory_budget_bytes", &[]), 100_000);
-    let shards = server.call("GET", "/admin/shards", &Value::Null).expect(200).json();
-    assert!(shards["shards"].as_array().unwrap().iter().all(|shard| shard["budgetBytes"] == 50_000), "{shards:#}");
+    // A shard comes to its half by steps, the last of which may find nothing to let go of.
+    let halved = || {
+        let shards = server.call("GET", "/admin/shards", &Value::Null).expect(200).json();
+        shards["shards"].as_array().unwrap().iter().all(|shard| shard["budgetBytes"] == 50_000)
+    };
+    until("each shard to have its half of the budget", SOON, halved).await;
     assert_eq!(server.game("g0")["gameId"], "g0");
 }
 
