@@ -211,7 +211,7 @@ impl Core {
             head: game.head(),
             floor: game.floor,
             players: players(game),
-            timer: game.clock.as_ref().map(|clock| clock.timer(self.clock.now())),
+            timer: game.timer(self.clock.now()),
             summary: game.summary.as_ref().map(|summary| summary.sequence),
             metadata: game.metadata.clone(),
             open: game.open,

@@ -202,6 +202,7 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
         if deadline < entry.queued {
             entry.queued = deadline;
             self.deadlines.push(Reverse((deadline, key.clone())));
+            self.compact();
         }
         if used != before {
             let (from, to) = match used {
@@ -210,7 +211,6 @@ impl<K: Hash + Eq + Ord + Clone, V: Resident> Residents<K, V> {
             };
             from.pop_entry(key).and_then(|(key, entry)| to.put(key, entry));
         }
-        self.compact();
         self.fit();
     }
 

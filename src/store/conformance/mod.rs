@@ -42,7 +42,8 @@ macro_rules! every_claim {
                 service_is_vouched_for_until_the_clocks_change, two_nodes_changing_clocks_at_once_lose_no_change,
                 a_repeat_is_found_without_writing_anything;
             repeats: a_repeat_is_answered_with_its_original, a_repeat_keeps_its_whole_append_from_being_written,
-                a_repeat_of_a_pruned_event_is_still_known, a_repeat_within_a_batch_is_found,
+                a_repeat_of_a_pruned_event_is_still_known,
+                a_repeat_that_comes_alone_is_known_before_and_after_its_original_was_pruned, a_repeat_within_a_batch_is_found,
                 a_ref_belongs_to_its_user_and_its_game, a_stale_append_is_stale_even_if_it_repeats;
             loading: a_tail_holds_the_newest_events, a_tail_starts_at_the_floor,
                 the_head_survives_when_everything_was_pruned, games_come_in_the_order_asked_for,

@@ -71,6 +71,19 @@ pub async fn a_repeat_of_a_pruned_event_is_still_known(tier: &impl Tier) {
     assert_eq!(sequences(&table.log().await), NONE);
 }
 
+pub async fn a_repeat_that_comes_alone_is_known_before_and_after_its_original_was_pruned(tier: &impl Tier) {
+    let store = tier.open().await;
+    let table = Table::set(&store, "g", 0).await;
+    table.append(0, vec![referred(1, Some("ann"), "r")]).await;
+
+    let before = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
+    table.prune(0, 1).await;
+    let after = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
+
+    assert!(matches!((before, after), (Outcome::Repeated(_), Outcome::Repeated(_))));
+    assert_eq!(table.append(1, vec![referred(2, Some("ann"), "s")]).await, Outcome::Done);
+}
+
 pub async fn a_repeat_within_a_batch_is_found(tier: &impl Tier) {
     let store = tier.open().await;
     let table = Table::set(&store, "g", 0).await;

@@ -155,21 +155,6 @@ async fn a_repeat_whose_original_is_pruned_at_that_moment_is_known() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_comes_alone_is_known_before_and_after_its_original_was_pruned() {
-    let database = Database::fresh().await;
-    let store = database.open().await;
-    let table = Table::set(&store, "g", 0).await;
-    table.append(0, vec![referred(1, Some("ann"), "r")]).await;
-
-    let before = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
-    table.prune(0, 1).await;
-    let after = table.append(1, vec![referred(2, Some("ann"), "r")]).await;
-
-    assert!(matches!((before, after), (Outcome::Repeated(_), Outcome::Repeated(_))));
-    assert_eq!(table.append(1, vec![referred(2, Some("ann"), "s")]).await, Outcome::Done);
-}
-
-#[tokio::test]
 async fn a_commit_that_breaks_off_is_unknown_and_what_breaks_off_before_is_not() {
     let database = Database::fresh().await;
     let store = database.open().await;
